@@ -1,0 +1,145 @@
+#!/usr/bin/env node
+// npm run bench: the rate of verifyToken over HTTP beside that of { __typename } on the same server. README.md tells how to read it.
+import { fork } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { prepare } from '../scripts/prepare.mjs';
+import { startServer } from './server.mjs';
+
+const TARGET = 0.65; // verifyToken must reach this part of the rate of { __typename }
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    connections: { type: 'string', default: '32' },
+    sessions: { type: 'string', default: '32' },
+  },
+});
+const [rounds, seconds, connections, sessions] = ['rounds', 'seconds', 'connections', 'sessions'].map(
+  (name) => Number(values[name]),
+);
+
+const SIGN_UP = 'mutation($input:SignUpInput!){signUp(input:$input){...on AuthPayload{accessToken}}}';
+const SIGN_IN = 'mutation($input:SignInInput!){signIn(input:$input){...on AuthPayload{accessToken}}}';
+const VERIFY = 'query($token:String!){verifyToken(token:$token){valid reason subject{id username roles}}}';
+const person = {
+  email: 'bench@example.test',
+  username: 'bench',
+  password: 'correct-horse-battery-1',
+  firstName: 'Ana',
+  lastName: 'Li',
+  country: 'PT',
+  birthDate: '1990-01-31',
+};
+
+await prepare();
+const server = await startServer({ LIMITS_SCALE: '100000', PASSWORD_HASH_COST: '10' });
+try {
+  const tokens = await openSessions();
+  process.exitCode = report(await measure(jobsFor(tokens)));
+} finally {
+  await server.stop();
+}
+
+async function openSessions() {
+  await ask(SIGN_UP, { input: person });
+  const tokens = [];
+  while (tokens.length < sessions) {
+    const { signIn } = await ask(SIGN_IN, { input: { login: person.email, password: person.password } });
+    tokens.push(signIn.accessToken);
+  }
+  return tokens;
+}
+
+async function ask(query, variables) {
+  const response = await fetch(server.graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await response.json();
+  if (errors) throw new Error(`${query}: ${JSON.stringify(errors)}`);
+  return data;
+}
+
+/** The tokens are asked about in turn, as a gateway's callers come in turn. */
+function jobsFor(tokens) {
+  const verify = (token, headers) => ({
+    headers,
+    body: JSON.stringify({ query: VERIFY, variables: { token } }),
+  });
+  return {
+    '{ __typename }': {
+      expectText: '"__typename":"Query"',
+      requests: [{ headers: {}, body: JSON.stringify({ query: '{ __typename }' }) }],
+    },
+    verifyToken: { expectText: '"valid":true', requests: tokens.map((token) => verify(token, {})) },
+    'verifyToken, with bearer': {
+      expectText: '"valid":true',
+      requests: tokens.map((token) => verify(token, { authorization: `Bearer ${token}` })),
+    },
+  };
+}
+
+/** Every job once a round, forwards and backwards in turn, after one short run of each that does not count. */
+async function measure(jobs) {
+  const names = Object.keys(jobs);
+  for (const name of names) await run(jobs[name], 2);
+  const results = [];
+  for (let round = 0; round < rounds; round++) {
+    const row = {};
+    for (const name of round % 2 ? names.toReversed() : names) row[name] = await run(jobs[name], seconds);
+    results.push(row);
+  }
+  return results;
+}
+
+async function run(job, duration) {
+  const child = fork(new URL('./load.mjs', import.meta.url).pathname);
+  const before = server.cpuMs();
+  const result = await new Promise((resolve, reject) => {
+    child
+      .once('message', resolve)
+      .once('exit', (code) => reject(new Error(`the load generator ended with ${code}`)));
+    child.send({ url: server.graphqlUrl, seconds: duration, connections, ...job });
+  });
+  if (result.wrong > 0 || result.answered === 0)
+    throw new Error(`${result.wrong} wrong answers: refusals are not measured`);
+  return {
+    rate: result.answered / result.seconds,
+    cpuUs: ((server.cpuMs() - before) * 1000) / result.answered,
+  };
+}
+
+/** Prints the table; answers 1 when verifyToken is too slow. */
+function report(results) {
+  const [baseline, ...measured] = Object.keys(results[0]);
+  const ratios = (name) => results.map((row) => row[name].rate / row[baseline].rate);
+  for (const name of [baseline, ...measured]) {
+    const rates = results.map((row) => Math.round(row[name].rate));
+    console.log(
+      `${name.padEnd(26)}${String(median(rates)).padStart(7)} req/s  ${median(
+        results.map((row) => row[name].cpuUs),
+      )
+        .toFixed(0)
+        .padStart(4)} µs CPU/req   rounds: ${rates.join(' ')}`,
+    );
+  }
+  const medians = measured.map((name) => {
+    console.log(
+      `${`ratio, ${name}`.padEnd(33)} ${median(ratios(name)).toFixed(3)} of ${baseline}   rounds: ${ratios(
+        name,
+      )
+        .map((r) => r.toFixed(3))
+        .join(' ')}`,
+    );
+    return median(ratios(name));
+  });
+  const reached = Math.min(...medians) >= TARGET;
+  console.log(reached ? `at least ${TARGET}: well` : `below ${TARGET}: too slow`);
+  return reached ? 0 : 1;
+}
+
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)];
+}

@@ -1,0 +1,235 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+
+/** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
+export const LONGEST_ACCESS_TOKEN_SECONDS = 7200;
+
+const seconds = (fallback: number, min: number, max: number) =>
+  z.coerce.number('must be a whole number of seconds').int().min(min).max(max).default(fallback);
+const onOff = (fallback: boolean) =>
+  z
+    .enum(['on', 'off', 'true', 'false', '1', '0'])
+    .transform((v) => v === 'on' || v === 'true' || v === '1')
+    .default(fallback);
+const list = z.string().transform((v) =>
+  v
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const urlWithoutSlash = url.transform((v) => v.replace(/\/+$/, ''));
+const origins = list.pipe(z.array(url.transform((v) => new URL(v).origin)));
+const networks = list.pipe(z.array(z.string().refine(isNetwork, 'must hold IP addresses or CIDR ranges')));
+const keys = list.pipe(
+  z.array(z.string().refine(isStrongKey, 'each must be 32 or more random bytes in base64')),
+);
+const gatewaySecrets = list.pipe(
+  z.array(z.string().refine(isStrongSecret, 'each must be at least 24 random characters')),
+);
+const compulsory = list.pipe(
+  z.array(z.enum(['middleName', 'lastName', 'country', 'birthDate', 'phone', 'telegram'])),
+);
+
+/** Every variable that the service reads, with its check and its default. docs/configuration.md and .env.example say what each is for. */
+export const variables = {
+  NODE_ENV: z.string().default('development'),
+  PORT: z.coerce.number('must be a port number').int().min(0).max(65535).default(4000),
+  HOST: z.string().optional(),
+  DATA_DIR: z.string().default('.data'),
+  DATABASE_URL: z.string().optional(),
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(500).default(10),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
+  PUBLIC_URL: urlWithoutSlash.optional(),
+  OWNER_EMAIL: z.email().optional(),
+  OWNER_USERNAME: z.string().min(2).max(64).optional(),
+  OWNER_PASSWORD: z.string().min(6).max(256).optional(),
+  GATEWAY_SECRETS: gatewaySecrets.optional(),
+  LIMITS_SCALE: z.coerce.number().positive().default(1),
+  PASSWORD_HASH_COST: z.coerce.number().int().min(10).max(16).default(12),
+  PASSWORD_MIN_LENGTH: z.coerce.number().int().min(6).max(64).default(8),
+  PASSWORD_BLOCKLIST: onOff(true),
+  PASSWORD_PEPPERS: keys.optional(),
+  ENCRYPTION_KEYS: keys.optional(),
+  SMTP_URL: z.url({ protocol: /^smtps?$/, error: 'must be an smtp or smtps URL' }).optional(),
+  MAIL_FROM: z.string().default('authgraph <no-reply@localhost>'),
+  ACCESS_TOKEN_TTL_SECONDS: seconds(900, 60, LONGEST_ACCESS_TOKEN_SECONDS),
+  ACCESS_TOKEN_CLAIMS: z.enum(['slim', 'default', 'full']).default('default'),
+  REFRESH_TOKEN_TTL_SECONDS: seconds(604_800, 1, 31_536_000),
+  SESSION_TTL_SECONDS: seconds(2_592_000, 1, 31_536_000),
+  REFRESH_REPLAY_WINDOW_SECONDS: seconds(60, 0, 300),
+  TOKEN_ISSUER: url.optional(),
+  TOKEN_AUDIENCE: z.string().min(1).max(200).default('authgraph'),
+  SIGNING_ALGORITHM: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),
+  SIGNING_KEY_LEAD_SECONDS: seconds(900, 1, 604_800),
+  SIGNING_KEY_ROTATION_SECONDS: seconds(2_592_000, 1, 31_536_000),
+  SIGNING_KEY_KEEP_SECONDS: seconds(7800, 1, 31_536_000),
+  SIGN_UP_REQUIRED: compulsory.default(['lastName', 'country', 'birthDate']),
+  MIN_AGE: z.coerce.number().int().min(0).max(120).default(13),
+  REQUIRE_EMAIL_VERIFICATION: onOff(false),
+  DEFAULT_ROLE: z.string().min(1).max(64).default('USER'),
+  FRONTEND_URL: origins.default([]),
+  TRUSTED_PROXIES: networks.default([]),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+} as const;
+
+type Variables = z.infer<z.ZodObject<typeof variables>>;
+interface Secrets {
+  encryptionKeys: readonly string[];
+  peppers: readonly string[];
+}
+
+/** All that can be set about the service; made once by {@link loadConfig} and handed down. */
+export type Config = ReturnType<typeof group>;
+
+/** Every mistake in the environment, said at once. */
+export class ConfigError extends Error {
+  constructor(readonly mistakes: readonly string[]) {
+    super(
+      `The configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${mistakes.map((m) => `  - ${m}`).join('\n')}\nEach variable is explained in docs/configuration.md.`,
+    );
+    this.name = 'ConfigError';
+  }
+}
+
+/**
+ * Reads and checks the environment. In development, secrets that are missing are made once and kept in DATA_DIR;
+ * in production their absence is a mistake.
+ * @throws {ConfigError} with every mistake found
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = z.object(variables).safeParse(given);
+  const production = given['NODE_ENV'] === 'production';
+  const mistakes = parsed.success ? [] : parsed.error.issues.map(describeIssue);
+  if (production) mistakes.push(...productionMistakes(given));
+  if (!parsed.success || mistakes.length > 0) throw new ConfigError(mistakes);
+  return group(parsed.data, production, secretsOf(parsed.data));
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  return `${issue.path.slice(0, 1).join('.')}: ${issue.message}`;
+}
+
+function productionMistakes(given: Record<string, string | undefined>): string[] {
+  const required = {
+    PUBLIC_URL: 'the https address people reach the service at',
+    ENCRYPTION_KEYS: 'it seals signing keys',
+    PASSWORD_PEPPERS: 'it is mixed into every password hash',
+    GATEWAY_SECRETS: 'the gateway proves itself with it',
+  };
+  const missing = Object.entries(required).filter(([name]) => given[name] === undefined);
+  const mistakes = missing.map(([name, why]) => `${name} must be set in production: ${why}`);
+  if (given['PUBLIC_URL'] !== undefined && !given['PUBLIC_URL'].startsWith('https://'))
+    mistakes.push('PUBLIC_URL must be https in production');
+  return mistakes;
+}
+
+function group(v: Variables, production: boolean, secrets: Secrets) {
+  const publicUrl = v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT}`;
+  return Object.freeze({
+    production,
+    http: {
+      port: v.PORT,
+      host: v.HOST ?? (production ? '::' : '127.0.0.1'),
+      publicUrl,
+      frontendOrigins: v.FRONTEND_URL,
+      trustedProxies: v.TRUSTED_PROXIES,
+      gatewaySecrets: v.GATEWAY_SECRETS ?? [],
+    },
+    data: {
+      dir: resolve(v.DATA_DIR),
+      databaseUrl: v.DATABASE_URL,
+      poolSize: v.DATABASE_POOL_SIZE,
+      redisUrl: v.REDIS_URL,
+    },
+    owner: {
+      email: v.OWNER_EMAIL ?? 'owner@localhost.test',
+      username: v.OWNER_USERNAME ?? 'owner',
+      password: v.OWNER_PASSWORD,
+    },
+    encryptionKeys: secrets.encryptionKeys.map((key) => Buffer.from(key, 'base64')),
+    passwords: {
+      hashCost: v.PASSWORD_HASH_COST,
+      minLength: v.PASSWORD_MIN_LENGTH,
+      blocklist: v.PASSWORD_BLOCKLIST,
+      peppers: secrets.peppers.map((key) => Buffer.from(key, 'base64')),
+    },
+    tokens: {
+      issuer: v.TOKEN_ISSUER ?? publicUrl,
+      audience: v.TOKEN_AUDIENCE,
+      ttlSeconds: v.ACCESS_TOKEN_TTL_SECONDS,
+      claims: v.ACCESS_TOKEN_CLAIMS,
+    },
+    signingKeys: {
+      algorithm: v.SIGNING_ALGORITHM,
+      leadSeconds: v.SIGNING_KEY_LEAD_SECONDS,
+      rotationSeconds: v.SIGNING_KEY_ROTATION_SECONDS,
+      keepSeconds: Math.max(v.SIGNING_KEY_KEEP_SECONDS, v.ACCESS_TOKEN_TTL_SECONDS),
+    },
+    sessions: {
+      ttlSeconds: v.SESSION_TTL_SECONDS,
+      refreshTtlSeconds: v.REFRESH_TOKEN_TTL_SECONDS,
+      replayWindowSeconds: v.REFRESH_REPLAY_WINDOW_SECONDS,
+    },
+    accounts: {
+      required: v.SIGN_UP_REQUIRED,
+      minAge: v.MIN_AGE,
+      requireEmailVerification: v.REQUIRE_EMAIL_VERIFICATION,
+      defaultRole: v.DEFAULT_ROLE,
+    },
+    mail: { smtpUrl: v.SMTP_URL, from: v.MAIL_FROM, folder: resolve(v.DATA_DIR, 'mail') },
+    limits: { scale: v.LIMITS_SCALE },
+    log: { level: v.LOG_LEVEL },
+  });
+}
+
+/** What the environment gives, else what an earlier development start made, else made now and kept (file mode 0600). */
+function secretsOf(v: Variables): Secrets {
+  if (v.ENCRYPTION_KEYS && v.PASSWORD_PEPPERS)
+    return { encryptionKeys: v.ENCRYPTION_KEYS, peppers: v.PASSWORD_PEPPERS };
+  const kept = keptSecrets(resolve(v.DATA_DIR));
+  return {
+    encryptionKeys: v.ENCRYPTION_KEYS ?? kept.encryptionKeys,
+    peppers: v.PASSWORD_PEPPERS ?? kept.peppers,
+  };
+}
+
+function keptSecrets(dir: string): Secrets {
+  const file = join(dir, 'secrets.json');
+  const made = {
+    encryptionKeys: [randomBytes(32).toString('base64')],
+    peppers: [randomBytes(32).toString('base64')],
+  };
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  try {
+    writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    return made;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return JSON.parse(readFileSync(file, 'utf8')) as Secrets;
+  }
+}
+
+function isNetwork(text: string): boolean {
+  return text.includes('/') ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text);
+}
+
+function isStrongKey(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64');
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && bytes.length >= 32 && new Set(bytes).size > 8;
+}
+
+function isStrongSecret(text: string): boolean {
+  return text.length >= 24 && new Set(text).size > 8 && !/change|example|default|placeholder/i.test(text);
+}
+
+/** A short name for a secret, safe to store and log: the first eight hex digits of its SHA-256. */
+export function fingerprint(secret: Buffer): string {
+  return createHash('sha256').update(secret).digest('hex').slice(0, 8);
+}

@@ -1,0 +1,59 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import type { Knex } from 'knex';
+import { connectPostgres } from './postgres.js';
+
+const FOLDER = fileURLToPath(new URL('../../migrations/', import.meta.url));
+const LOCK = 7_203_110_001;
+
+/** Migrations by file name without extension, so that source and build count as the same migration. */
+const source: Knex.MigrationSource<string> = {
+  getMigrations: () =>
+    Promise.resolve(
+      readdirSync(FOLDER)
+        .filter((file) => /^\d{14}_\w+\.(ts|js)$/.test(file))
+        .sort(),
+    ),
+  getMigrationName: (file) => file.replace(/\.(ts|js)$/, ''),
+  getMigration: (file) => import(pathToFileURL(join(FOLDER, file)).href) as Promise<Knex.Migration>,
+};
+
+/**
+ * Brings the schema up to date; any number of processes may do so at once, as an advisory lock lets one through at a time.
+ * @returns the names of the migrations that this call applied
+ */
+export async function migrate(url: string): Promise<string[]> {
+  return withOwnConnection(url, (db) =>
+    db.transaction(async (trx) => {
+      await trx.raw('set local lock_timeout = 0; set local statement_timeout = 0');
+      await trx.raw('select pg_advisory_xact_lock(?)', [LOCK]);
+      const [, applied] = (await trx.migrate.latest({ ...options, disableTransactions: true })) as [
+        number,
+        string[],
+      ];
+      return applied.map((file) => source.getMigrationName(file));
+    }),
+  );
+}
+
+/** Takes the last batch of migrations back. @returns their names */
+export async function rollback(url: string): Promise<string[]> {
+  return withOwnConnection(url, async (db) => {
+    const [, undone] = (await db.migrate.rollback(options)) as [number, string[]];
+    return undone.map((file) => source.getMigrationName(file));
+  });
+}
+
+/** Where the schema was last changed by a newer version of the service, that is its matter. */
+const options = { migrationSource: source, disableMigrationsListValidation: true };
+
+// knex's migrator switches the mapping of names off for good on the connection that it is given.
+async function withOwnConnection<T>(url: string, work: (db: Knex) => Promise<T>): Promise<T> {
+  const db = connectPostgres(url, 2);
+  try {
+    return await work(db);
+  } finally {
+    await db.destroy();
+  }
+}

@@ -1,0 +1,16 @@
+import { Base } from './base.js';
+
+/** One line of the append-only record. */
+export class AuditEventModel extends Base {
+  static override tableName = 'audit_events';
+  id: string;
+  occurredAt: Date;
+  type: string;
+  outcome: 'SUCCESS' | 'FAILURE' | 'DENIED';
+  actor: string | null;
+  subject: string | null;
+  ipAddress: string | null;
+  userAgent: string | null;
+  requestId: string | null;
+  details: Record<string, unknown> | null;
+}

@@ -1,0 +1,14 @@
+import { Base } from './base.js';
+
+/** One entry of the feed that tells every verifier what is no longer trusted. */
+export class RevocationModel extends Base {
+  static override tableName = 'revocations';
+  static override idColumn = 'seq';
+  seq: number;
+  /** `session`: key is its id. `subject`: key is an account's id, with its status and version from now on. `roles`, `keys`: read those again. */
+  kind: 'session' | 'subject' | 'roles' | 'keys';
+  key: string;
+  status: string | null;
+  version: number | null;
+  expiresAt: Date;
+}

@@ -1,0 +1,32 @@
+import { Base } from './base.js';
+
+/** A stored account; the hash stays in the domain, which hands out {@link Account} instead. */
+export class UserModel extends Base {
+  static override tableName = 'users';
+  id: string;
+  email: string;
+  /** Lower case, for comparison. */
+  emailKey: string;
+  username: string;
+  /** NFKC and lower case, for comparison. */
+  usernameKey: string;
+  passwordHash: string;
+  passwordChangedAt: Date;
+  firstName: string;
+  middleName: string | null;
+  lastName: string | null;
+  phone: string | null;
+  telegram: string | null;
+  country: string | null;
+  /** YYYY-MM-DD. */
+  birthDate: string | null;
+  emailVerifiedAt: Date | null;
+  /** Goes up with every change to what the account may do; access tokens carry it as `ver`. */
+  authzVersion: number;
+  lastSignInAt: Date | null;
+  suspendedAt: Date | null;
+  suspensionReason: string | null;
+  deletedAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+}

@@ -1,0 +1,51 @@
+import knexPkg, { type Knex } from 'knex';
+import { knexSnakeCaseMappers } from 'objection';
+import pg from 'pg';
+
+const DATE_OID = 1082;
+const BIGINT_OID = 20;
+
+// Calendar dates stay text (a Date would shift with the time zone); counts and sequence numbers fit a double.
+pg.types.setTypeParser(DATE_OID, (text) => text);
+pg.types.setTypeParser(BIGINT_OID, Number);
+
+/** How long, in milliseconds, anything waits for PostgreSQL before the caller is told that we are unavailable. */
+const PATIENCE = {
+  acquire: 2000,
+  connect: 2000,
+  lock: 1500,
+  statement: 5000,
+  idleInTransaction: 10_000,
+  reply: 6000,
+};
+
+/** A pool of connections; `url` is any PostgreSQL connection string, over TCP or a unix socket. */
+export function connectPostgres(url: string, poolSize: number): Knex {
+  return knexPkg({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      application_name: 'authgraph',
+      connectionTimeoutMillis: PATIENCE.connect,
+      statement_timeout: PATIENCE.statement,
+      lock_timeout: PATIENCE.lock,
+      idle_in_transaction_session_timeout: PATIENCE.idleInTransaction,
+      query_timeout: PATIENCE.reply,
+      keepAlive: true,
+    } as Knex.PgConnectionConfig,
+    pool: { min: 0, max: poolSize },
+    acquireConnectionTimeout: PATIENCE.acquire,
+    ...knexSnakeCaseMappers(),
+  });
+}
+
+/** Whether PostgreSQL answers within `timeoutMs`. */
+export async function isPostgresUp(db: Knex, timeoutMs: number): Promise<boolean> {
+  return db
+    .raw('select 1')
+    .timeout(timeoutMs)
+    .then(
+      () => true,
+      () => false,
+    );
+}

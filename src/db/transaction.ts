@@ -1,0 +1,45 @@
+import type { Knex } from 'knex';
+
+/** What one transaction does: its connection, and what must happen last before and first after the commit. */
+export interface Unit {
+  readonly trx: Knex.Transaction;
+  /** Runs inside the transaction when the work is done: for what must hold its locks only briefly. */
+  beforeCommit(step: () => Promise<void>): void;
+  /** Runs once the commit is acknowledged, before the caller is answered; never when it is rolled back. It must not throw. */
+  afterCommit(step: () => void | Promise<void>): void;
+}
+
+/** Runs `work` in one transaction: it commits when `work` resolves and rolls back when it rejects. */
+export async function transaction<T>(db: Knex, work: (unit: Unit) => Promise<T>): Promise<T> {
+  const last: (() => Promise<void>)[] = [];
+  const after: (() => void | Promise<void>)[] = [];
+  const result = await db.transaction(async (trx) => {
+    const done = await work({
+      trx,
+      beforeCommit: (step) => last.push(step),
+      afterCommit: (step) => after.push(step),
+    });
+    for (const step of last) await step();
+    return done;
+  });
+  for (const step of after) await step();
+  return result;
+}
+
+const LOCK_STATES = new Set(['55P03', '40P01', '40001']);
+
+/** Tries `work` again, after a short random wait, while it loses to others over a lock; at most `tries` times. */
+export async function retryOnLock<T>(
+  tries: number,
+  random: () => number,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= tries || !LOCK_STATES.has((error as { code?: string }).code ?? '')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10 + random() * 40 * attempt));
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { UserModel } from '../../db/models/user.js';
+import type { Unit } from '../../db/transaction.js';
+import type { UserActor } from '../access.js';
+import { record } from '../audit.js';
+import type { Client } from '../client.js';
+import { keysOf, requireFree, tellTaken } from './names.js';
+import type { Profile } from './profile.js';
+import { now } from './standing.js';
+
+/** Writes changes that were checked, in the transaction that checked who may. @throws {AuthError} CONFLICT */
+export async function changeProfile(
+  unit: Unit,
+  actor: UserActor,
+  id: string,
+  changes: Profile,
+  client: Client,
+): Promise<UserModel> {
+  await requireFree(unit.trx, changes, id);
+  const patch: Partial<UserModel> = { ...changes, ...keysOf(changes), updatedAt: now(unit) };
+  if (changes.email !== undefined) patch.emailVerifiedAt = null;
+  await tellTaken(UserModel.query(unit.trx).findById(id).patch(patch));
+  await record(unit.trx, client, {
+    type: 'account.updated',
+    actor: actor.id,
+    subject: id,
+    details: { changed: Object.keys(changes).sort() },
+  });
+  return UserModel.query(unit.trx).findById(id).throwIfNotFound();
+}

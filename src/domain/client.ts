@@ -1,0 +1,9 @@
+/** What is known of the device behind a request, for the audit record and the list of sessions. */
+export interface Client {
+  /** Canonical; null where only the gateway's own address is known. */
+  readonly ipAddress: string | null;
+  /** What limits by address count: the IPv4 address or the IPv6 /64; null where the address is the gateway's. */
+  readonly network: string | null;
+  readonly userAgent: string | null;
+  readonly requestId: string;
+}

@@ -1,0 +1,38 @@
+import { UserModel } from '../db/models/user.js';
+import { transaction } from '../db/transaction.js';
+import { AuthError } from '../errors.js';
+import { lookupKey, statusOf } from './accounts.js';
+import { record } from './audit.js';
+import type { Client } from './client.js';
+import { charge, type Limiters } from './limits.js';
+import { sendVerification, type MailDeps } from './mail.js';
+import { spendOneTimeToken } from './one-time.js';
+
+export interface EmailVerificationDeps extends MailDeps {
+  limiters: Limiters;
+}
+
+/** Confirms an address by the secret that was mailed to it. @throws {AuthError} ONE_TIME_TOKEN_INVALID, RATE_LIMITED */
+export async function verifyEmail(deps: EmailVerificationDeps, token: string, client: Client): Promise<void> {
+  const isVerified = await transaction(deps.db, async (unit) => {
+    const userId = await spendOneTimeToken(unit, 'verify-email', token);
+    if (userId === undefined) return false;
+    await UserModel.query(unit.trx)
+      .findById(userId)
+      .patch({ emailVerifiedAt: unit.trx.raw('now()') });
+    await record(unit.trx, client, { type: 'email.verified', actor: userId, subject: userId });
+    return true;
+  });
+  if (!isVerified) throw new AuthError('ONE_TIME_TOKEN_INVALID');
+}
+
+/** Mails a new link where there is an unconfirmed account with this address; tells nobody whether there is. @throws {AuthError} RATE_LIMITED */
+export async function resendVerification(deps: EmailVerificationDeps, email: string): Promise<void> {
+  const emailKey = lookupKey(email);
+  await charge(deps.limiters, 'mailToAddress', emailKey);
+  await transaction(deps.db, async (unit) => {
+    const user = await UserModel.query(unit.trx).findOne({ emailKey });
+    if (user && !user.emailVerifiedAt && statusOf(user) === 'ACTIVE')
+      await sendVerification(deps, unit, user);
+  });
+}

@@ -1,0 +1,9 @@
+import { uuidv7 } from 'uuidv7';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A new id: UUIDv7, which sorts by time (RFC 9562 §5.7). */
+export const newId = (): string => uuidv7();
+
+/** Whether this can be an id at all; what cannot is treated as an unknown one, without asking the database. */
+export const isId = (text: string): boolean => UUID.test(text);

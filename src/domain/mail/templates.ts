@@ -1,0 +1,40 @@
+/** A mail's words, as plain text and as HTML. */
+export interface Mail {
+  subject: string;
+  text: string;
+  html: string;
+}
+
+/** Asks for a click that confirms the address. */
+export function verificationMail({ firstName, link }: { firstName: string; link: string }): Mail {
+  return write(
+    'Confirm your email address',
+    `Hello ${firstName},`,
+    'please confirm that this is your email address. The link is good for one day.',
+    link,
+    'If you did not sign up, ignore this mail.',
+  );
+}
+
+function write(subject: string, greeting: string, request: string, link: string, footnote: string): Mail {
+  const paragraphs = [greeting, request, footnote].map((line) => `<p>${escapeHtml(line)}</p>`);
+  paragraphs.splice(2, 0, `<p><a href="${escapeHtml(link)}">${escapeHtml(subject)}</a></p>`);
+  return {
+    subject,
+    text: [greeting, request, link, footnote].join('\n\n'),
+    html: `<!doctype html><html><body>${paragraphs.join('')}</body></html>`,
+  };
+}
+
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Makes any text safe to stand in HTML, attributes included. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign);
+}

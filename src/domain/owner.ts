@@ -1,0 +1,50 @@
+import { randomInt } from 'node:crypto';
+import type { Knex } from 'knex';
+import type { Config } from '../config.js';
+import { UserModel } from '../db/models/user.js';
+import { transaction } from '../db/transaction.js';
+import { lockAdministration, OWNER_ROLE } from './access.js';
+import { createAccount } from './accounts.js';
+import { record } from './audit.js';
+import { hashPassword, type PasswordDeps } from './passwords.js';
+
+/** The first owner's login; `password` only where it was made up here and must be shown once. */
+export interface FirstOwner {
+  username: string;
+  email: string;
+  password?: string;
+}
+
+const LETTERS = 'abcdefghijkmnpqrstuvwxyz23456789';
+
+/** Makes the OWNER account of an empty database, with a password of its own unless one is configured. */
+export async function ensureOwner(
+  deps: PasswordDeps & { db: Knex; config: Config },
+): Promise<FirstOwner | undefined> {
+  if (await anyone(deps.db)) return undefined;
+  const { email, username, password: given } = deps.config.owner;
+  const password = given ?? inventPassword();
+  const passwordHash = await hashPassword(deps, password);
+  return transaction(deps.db, async (unit) => {
+    await lockAdministration(unit.trx);
+    if (await anyone(unit.trx)) return undefined;
+    const user = await createAccount(unit, { email, username, firstName: 'Owner' }, passwordHash, OWNER_ROLE);
+    await UserModel.query(unit.trx)
+      .findById(user.id)
+      .patch({ emailVerifiedAt: unit.trx.raw('now()') });
+    await record(unit.trx, undefined, {
+      type: 'account.created',
+      subject: user.id,
+      details: { by: 'first start' },
+    });
+    return { username, email, ...(given === undefined ? { password } : {}) };
+  });
+}
+
+const anyone = async (db: Knex) => (await UserModel.query(db).select('id').first()) !== undefined;
+
+/** Five groups of four letters and digits that are hard to mistake: 100 bits. */
+function inventPassword(): string {
+  const group = () => Array.from({ length: 4 }, () => LETTERS[randomInt(LETTERS.length)]).join('');
+  return Array.from({ length: 5 }, group).join('-');
+}

@@ -1,0 +1,51 @@
+import { RevocationModel } from '../db/models/revocation.js';
+import type { Unit } from '../db/transaction.js';
+import { LONGEST_ACCESS_TOKEN_SECONDS } from '../config.js';
+import { announce, openFeed, type Feed, type FeedDeps } from './revocations/feed.js';
+
+export { openFeed, type Feed, type FeedDeps };
+
+/** How an account stands, as far as its tokens are concerned. */
+export type SubjectStatus = 'ACTIVE' | 'SUSPENDED' | 'DELETED';
+
+/** What verifiers must hear of. */
+export type Revocation =
+  | { kind: 'session'; key: string }
+  | { kind: 'subject'; key: string; status: SubjectStatus; version: number }
+  | { kind: 'roles' | 'keys'; key: string };
+
+// Appends are serialised until their commit, so that no reader's cursor passes a row that commits late.
+const APPEND_LOCK = 7_203_110_002;
+const pending = new WeakMap<Unit, Revocation[]>();
+
+/** Adds to the feed when the transaction commits: last before the commit, announced right after it. */
+export function revoke(feed: Feed, unit: Unit, ...entries: Revocation[]): void {
+  const known = pending.get(unit);
+  if (known) return void known.push(...entries);
+  const all = [...entries];
+  pending.set(unit, all);
+  unit.beforeCommit(() => append(unit, all));
+  unit.afterCommit(() => announce(feed));
+}
+
+async function append(unit: Unit, entries: Revocation[]): Promise<void> {
+  if (entries.length === 0) return;
+  await unit.trx.raw('select pg_advisory_xact_lock(?)', [APPEND_LOCK]);
+  const expiresAt = unit.trx.raw("now() + ? * interval '1 second'", [LONGEST_ACCESS_TOKEN_SECONDS + 60]);
+  await RevocationModel.query(unit.trx)
+    .insert(
+      entries.map((entry) => ({
+        status: null,
+        version: null,
+        ...entry,
+        expiresAt: expiresAt as unknown as Date,
+      })),
+    )
+    .returning([]);
+  await unit.trx.raw("select pg_notify('authgraph_revocations', '')");
+}
+
+/** Forgets entries that no unexpired token can need any more. */
+export async function purgeRevocations(deps: Pick<FeedDeps, 'db'>): Promise<void> {
+  await RevocationModel.query(deps.db).delete().where('expiresAt', '<', deps.db.raw('now()'));
+}

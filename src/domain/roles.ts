@@ -1,0 +1,288 @@
+import type { Knex } from 'knex';
+import { z } from 'zod';
+import { PermissionModel } from '../db/models/permission.js';
+import { RoleModel } from '../db/models/role.js';
+import { UserModel } from '../db/models/user.js';
+import { transaction, type Unit } from '../db/transaction.js';
+import { AuthError, badInput, conflict } from '../errors.js';
+import { statusOf } from './accounts.js';
+import {
+  administer,
+  OWNER_ROLE,
+  requireHolds,
+  requireOutranks,
+  type Authority,
+  type UserActor,
+} from './access.js';
+import { record } from './audit.js';
+import type { Client } from './client.js';
+import { isId, newId } from './ids.js';
+import { readPage, type Order, type Page, type PageRequest } from './pages.js';
+import { revoke, type Feed } from './revocations.js';
+
+export type { RoleModel as StoredRole } from '../db/models/role.js';
+
+export interface RoleDeps {
+  db: Knex;
+  feed: Feed;
+}
+
+export interface RoleInput {
+  name?: string | null;
+  description?: string | null;
+  rank?: number | null;
+  permissions?: readonly string[] | null;
+}
+
+const changes = z
+  .object({
+    name: z
+      .string('Must not be empty.')
+      .trim()
+      .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, 'Must have 2 to 64 letters, digits, _ or -, a letter first.'),
+    description: z
+      .string()
+      .trim()
+      .max(500, 'Must have at most 500 characters.')
+      .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Must not hold control characters.')
+      .nullable(),
+    rank: z
+      .number('Must be a number.')
+      .int()
+      .min(1, 'Must be from 1 to 99; 100 is the owners’.')
+      .max(99, 'Must be from 1 to 99; 100 is the owners’.'),
+    permissions: z.array(z.string(), 'Must be a list.').max(500, 'Must have at most 500 names.'),
+  })
+  .partial();
+interface RoleChanges {
+  name?: string;
+  description?: string | null;
+  rank?: number;
+  permissions?: readonly string[];
+}
+
+/** Every permission that a role can carry, by name. */
+export async function listPermissions(db: Knex): Promise<PermissionModel[]> {
+  return PermissionModel.query(db).orderBy('name');
+}
+
+const highestFirst: Order<RoleModel> = {
+  name: 'rank',
+  column: 'rank',
+  type: 'integer',
+  value: (role) => String(role.rank),
+  descending: true,
+};
+
+/** Roles, highest rank first. */
+export async function listRoles(db: Knex, request: PageRequest): Promise<Page<RoleModel>> {
+  return readPage(RoleModel.query(db), highestFirst, request);
+}
+
+/** @throws {AuthError} BAD_USER_INPUT, CONFLICT, FORBIDDEN for a rank or permission beyond one's own */
+export async function createRole(
+  deps: RoleDeps,
+  actor: UserActor,
+  input: RoleInput,
+  client: Client,
+): Promise<RoleModel> {
+  const {
+    name = '',
+    rank = 0,
+    description = null,
+    permissions = [],
+  } = readInput(input, ['name', 'rank', 'permissions']);
+  return change(deps, actor, async (unit, own) => {
+    requireOutranks(own, rank);
+    const granted = await knownPermissions(unit, permissions);
+    requireHolds(own, granted);
+    const id = newId();
+    await tellTaken(
+      RoleModel.query(unit.trx)
+        .insert({ id, name, nameKey: name.toLowerCase(), rank, description })
+        .returning([]),
+    );
+    await setPermissions(unit, id, granted);
+    await record(unit.trx, client, {
+      type: 'role.created',
+      actor: actor.id,
+      subject: id,
+      details: { role: name, after: { rank, permissions: granted } },
+    });
+    return { id };
+  });
+}
+
+/** @throws {AuthError} NOT_FOUND, BAD_USER_INPUT, CONFLICT, FORBIDDEN for a rank or permission beyond one's own, before or after */
+export async function updateRole(
+  deps: RoleDeps,
+  actor: UserActor,
+  id: string,
+  input: RoleInput,
+  client: Client,
+): Promise<RoleModel> {
+  const { permissions, ...columns } = readInput(input, []);
+  return change(deps, actor, async (unit, own) => {
+    const role = await getRole(unit, id);
+    requireOutranks(own, Math.max(role.rank, columns.rank ?? 0));
+    requireChangeable(role, columns, permissions);
+    const before = await permissionsOf(unit, id);
+    const after = permissions ? await knownPermissions(unit, permissions) : before;
+    requireHolds(own, [...before, ...after]);
+    const patch: Partial<RoleModel> = { ...columns, updatedAt: unit.trx.raw('now()') as unknown as Date };
+    if (columns.name !== undefined) patch.nameKey = columns.name.toLowerCase();
+    await tellTaken(role.$query(unit.trx).patch(patch));
+    if (permissions) await setPermissions(unit, id, after);
+    if (columns.name !== undefined && columns.name !== role.name) await raiseHolders(deps, unit, id);
+    const details = {
+      role: role.name,
+      before: { rank: role.rank, permissions: before },
+      after: { rank: columns.rank ?? role.rank, permissions: after },
+    };
+    await record(unit.trx, client, { type: 'role.updated', actor: actor.id, subject: id, details });
+    return { id };
+  });
+}
+
+/** Takes a role from everybody who has it. @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT for a built-in one */
+export async function deleteRole(
+  deps: RoleDeps & { defaultRole: string },
+  actor: UserActor,
+  id: string,
+  client: Client,
+): Promise<void> {
+  await change(deps, actor, async (unit, own) => {
+    const role = await getRole(unit, id);
+    requireOutranks(own, role.rank);
+    if (role.builtIn || role.name === deps.defaultRole)
+      throw new AuthError('CONFLICT', { message: 'Built-in roles and the default role cannot be deleted.' });
+    const before = await permissionsOf(unit, id);
+    requireHolds(own, before);
+    await releaseHolders(deps, unit, id, deps.defaultRole);
+    await role.$query(unit.trx).delete();
+    await record(unit.trx, client, {
+      type: 'role.deleted',
+      actor: actor.id,
+      subject: id,
+      details: { role: role.name, before: { rank: role.rank, permissions: before } },
+    });
+    return { id };
+  });
+}
+
+/** One change to the roles: permission, then the work, then word to every process that the roles are others now. */
+async function change(
+  deps: RoleDeps,
+  actor: UserActor,
+  work: (unit: Unit, own: Authority) => Promise<{ id: string }>,
+): Promise<RoleModel> {
+  return transaction(deps.db, async (unit) => {
+    const own = await administer(unit.trx, actor, 'roles:manage');
+    const { id } = await work(unit, own);
+    revoke(deps.feed, unit, { kind: 'roles', key: id });
+    return (await RoleModel.query(unit.trx).findById(id)) as RoleModel;
+  });
+}
+
+/** Access tokens name roles, so a name that changes hands must not bring its old holders along. */
+async function raiseHolders(deps: RoleDeps, unit: Unit, roleId: string): Promise<void> {
+  const holders = unit.trx('userRoles').select('userId').where({ roleId });
+  const raised = await UserModel.query(unit.trx)
+    .whereIn('id', holders)
+    .patch({ authzVersion: unit.trx.raw('authz_version + 1') })
+    .returning(['id', 'authzVersion', 'suspendedAt', 'deletedAt']);
+  revoke(
+    deps.feed,
+    unit,
+    ...raised.map((user) => ({
+      kind: 'subject' as const,
+      key: user.id,
+      status: statusOf(user),
+      version: user.authzVersion,
+    })),
+  );
+}
+
+/** Whoever had only this role falls back to the default one. */
+async function releaseHolders(
+  deps: RoleDeps,
+  unit: Unit,
+  roleId: string,
+  defaultRole: string,
+): Promise<void> {
+  await raiseHolders(deps, unit, roleId);
+  await unit.trx.raw(
+    `insert into user_roles (user_id, role_id)
+     select h.user_id, d.id from user_roles h, roles d
+     where h.role_id = ? and d.name = ? and not exists (select 1 from user_roles o where o.user_id = h.user_id and o.role_id <> h.role_id)`,
+    [roleId, defaultRole],
+  );
+}
+
+async function getRole(unit: Unit, id: string): Promise<RoleModel> {
+  const role = isId(id) ? await RoleModel.query(unit.trx).findById(id).forUpdate() : undefined;
+  if (!role) throw new AuthError('NOT_FOUND');
+  return role;
+}
+
+/** Built-in roles keep name and rank, and OWNER keeps everything, so that nobody can lock the last door behind themselves. */
+function requireChangeable(
+  role: RoleModel,
+  columns: RoleChanges,
+  permissions: readonly string[] | undefined,
+): void {
+  const renamed = columns.name !== undefined && columns.name !== role.name;
+  const moved = columns.rank !== undefined && columns.rank !== role.rank;
+  if (role.builtIn && (renamed || moved))
+    throw new AuthError('CONFLICT', { message: 'Built-in roles keep their name and rank.' });
+  if (role.name === OWNER_ROLE && permissions)
+    throw new AuthError('CONFLICT', { message: 'OWNER keeps every permission.' });
+}
+
+function readInput(input: RoleInput, compulsory: readonly (keyof RoleInput)[]): RoleChanges {
+  const missing = compulsory.filter((name) => input[name] === undefined || input[name] === null);
+  const parsed = changes.safeParse(
+    Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)),
+  );
+  const faults = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => ({ name: issue.path.join('.'), message: issue.message }));
+  if (missing.length + faults.length > 0 || !parsed.success)
+    throw badInput([...missing.map((name) => ({ name, message: 'Is compulsory.' })), ...faults]);
+  return parsed.data as RoleChanges;
+}
+
+async function knownPermissions(unit: Unit, names: readonly string[]): Promise<string[]> {
+  const wanted = [...new Set(names)].sort();
+  const known = await unit
+    .trx('permissions')
+    .whereIn(
+      'name',
+      wanted.filter((name) => /^[\w:-]{1,100}$/.test(name)),
+    )
+    .pluck<string[]>('name');
+  const unknown = wanted.findIndex((name) => !known.includes(name));
+  if (unknown >= 0)
+    throw badInput([{ name: 'permissions', message: 'Holds a permission that does not exist.' }]);
+  return wanted;
+}
+
+async function permissionsOf(unit: Unit, roleId: string): Promise<string[]> {
+  return unit.trx('rolePermissions').where({ roleId }).orderBy('permission').pluck<string[]>('permission');
+}
+
+async function setPermissions(unit: Unit, roleId: string, names: readonly string[]): Promise<void> {
+  await unit.trx('rolePermissions').where({ roleId }).delete();
+  if (names.length > 0)
+    await unit.trx('rolePermissions').insert(names.map((permission) => ({ roleId, permission })));
+}
+
+async function tellTaken<T>(write: PromiseLike<T>): Promise<T> {
+  try {
+    return await write;
+  } catch (error) {
+    throw (error as { constraint?: string }).constraint === 'roles_name_taken'
+      ? conflict('name', 'Role name already exists')
+      : error;
+  }
+}

@@ -1,0 +1,114 @@
+import type { Knex } from 'knex';
+import { SessionModel } from '../db/models/session.js';
+import { UserModel } from '../db/models/user.js';
+import { transaction, type Unit } from '../db/transaction.js';
+import { AuthError } from '../errors.js';
+import { administer, readAuthority, requireOutranks, type UserActor } from './access.js';
+import type { Client } from './client.js';
+import { isId } from './ids.js';
+import { readPage, type Order, type Page, type PageRequest } from './pages.js';
+import type { Feed } from './revocations.js';
+import { endSessions } from './sessions/end.js';
+
+export type { SessionModel as StoredSession } from '../db/models/session.js';
+export type { SessionDeps } from './sessions/deps.js';
+export { endSessions } from './sessions/end.js';
+export { completeTokens, endOf, openSession, type Opened, type Tokens } from './sessions/open.js';
+export { findSessionByRefreshToken } from './sessions/lookup.js';
+export { purgeSessions } from './sessions/purge.js';
+export { rotate } from './sessions/rotate.js';
+
+interface FeedAndDb {
+  db: Knex;
+  feed: Feed;
+}
+
+/** Ends the actor's own session, or all of them. */
+export async function signOut(
+  deps: FeedAndDb,
+  actor: UserActor,
+  everywhere: boolean,
+  client: Client,
+): Promise<void> {
+  await transaction(deps.db, (unit) =>
+    endSessions(deps.feed, unit, actor.id, everywhere ? undefined : actor.sessionId, {
+      reason: 'signed_out',
+      actor: actor.id,
+      client,
+    }),
+  );
+}
+
+/**
+ * Ends one session: one's own, or with sessions:manage somebody else's of lower rank.
+ * @throws {AuthError} NOT_FOUND also when it is not for the actor to see
+ */
+export async function revokeSession(
+  deps: FeedAndDb,
+  actor: UserActor,
+  id: string,
+  client: Client,
+): Promise<void> {
+  await transaction(deps.db, async (unit) => {
+    const session = isId(id)
+      ? await SessionModel.query(unit.trx).findById(id).whereNull('endedAt')
+      : undefined;
+    if (!session || !(session.userId === actor.id || actor.permissions.has('sessions:manage')))
+      throw new AuthError('NOT_FOUND');
+    if (session.userId !== actor.id) await requireMayManageSessions(unit, actor, session.userId);
+    await endSessions(deps.feed, unit, session.userId, id, { reason: 'revoked', actor: actor.id, client });
+  });
+}
+
+/** Ends all sessions of another account of lower rank. @throws {AuthError} NOT_FOUND, FORBIDDEN */
+export async function revokeUserSessions(
+  deps: FeedAndDb,
+  actor: UserActor,
+  userId: string,
+  client: Client,
+): Promise<number> {
+  return transaction(deps.db, async (unit) => {
+    if (!isId(userId) || !(await UserModel.query(unit.trx).findById(userId)))
+      throw new AuthError('NOT_FOUND');
+    await requireMayManageSessions(unit, actor, userId);
+    return endSessions(deps.feed, unit, userId, undefined, { reason: 'revoked', actor: actor.id, client });
+  });
+}
+
+async function requireMayManageSessions(unit: Unit, actor: UserActor, userId: string): Promise<void> {
+  const own = await administer(unit.trx, actor, 'sessions:manage');
+  if (userId !== actor.id) requireOutranks(own, (await readAuthority(unit.trx, userId)).rank);
+}
+
+/** The session of an access token whose holder asks for its end. */
+export async function endSessionOfToken(
+  deps: FeedAndDb,
+  userId: string,
+  sessionId: string,
+  client: Client,
+): Promise<void> {
+  await transaction(deps.db, (unit) =>
+    endSessions(deps.feed, unit, userId, sessionId, { reason: 'revoked', actor: userId, client }),
+  );
+}
+
+const newestFirst: Order<SessionModel> = {
+  name: 'created',
+  column: 'createdAt',
+  type: 'timestamptz(3)',
+  value: (row) => row.createdAt.toISOString(),
+  descending: true,
+};
+
+/** The live sessions of an account, newest first. */
+export async function listSessions(
+  db: Knex,
+  userId: string,
+  request: PageRequest,
+): Promise<Page<SessionModel>> {
+  const live = SessionModel.query(db)
+    .where({ userId })
+    .whereNull('endedAt')
+    .whereRaw('least(idle_expires_at, expires_at) > now()');
+  return readPage(live, newestFirst, request);
+}

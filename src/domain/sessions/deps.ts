@@ -1,0 +1,14 @@
+import type { Knex } from 'knex';
+import type { Config } from '../../config.js';
+import type { Clock } from '../clock.js';
+import type { Feed } from '../revocations.js';
+import type { Keyring } from '../tokens.js';
+
+/** What opening and refreshing sessions needs. */
+export interface SessionDeps {
+  db: Knex;
+  feed: Feed;
+  keyring: Keyring;
+  clock: Clock;
+  config: Config;
+}

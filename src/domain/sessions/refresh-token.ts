@@ -1,0 +1,66 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+
+const PREFIX = 'agr_';
+const ID_BYTES = 16;
+const SECRET_BYTES = 32;
+const FORM = new RegExp(`^${PREFIX}[A-Za-z0-9_-]{70}$`);
+
+/** A refresh token taken apart: the id of its row and the secret that proves it. */
+export interface RefreshToken {
+  id: string;
+  secret: Buffer;
+}
+
+/** Writes a token: prefix, row id, secret and a checksum, so that a typo costs no query and scanners know it. */
+export function writeRefreshToken({ id, secret }: RefreshToken): string {
+  const body = Buffer.concat([Buffer.from(id.replaceAll('-', ''), 'hex'), secret]);
+  return PREFIX + Buffer.concat([body, checksum(body)]).toString('base64url');
+}
+
+/** Reads a token; undefined for anything that this service cannot have written. */
+export function readRefreshToken(text: string): RefreshToken | undefined {
+  if (!FORM.test(text)) return undefined;
+  const bytes = Buffer.from(text.slice(PREFIX.length), 'base64url');
+  const body = bytes.subarray(0, ID_BYTES + SECRET_BYTES);
+  if (
+    !checksum(body).equals(bytes.subarray(ID_BYTES + SECRET_BYTES)) ||
+    PREFIX + bytes.toString('base64url') !== text
+  )
+    return undefined;
+  const hex = body.subarray(0, ID_BYTES).toString('hex');
+  return {
+    id: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    secret: body.subarray(ID_BYTES),
+  };
+}
+
+function checksum(body: Buffer): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc32(body));
+  return bytes;
+}
+
+export const newSecret = (): Buffer => randomBytes(SECRET_BYTES);
+
+/** What the database keeps of a secret. */
+export const hashSecret = (secret: Buffer): Buffer => createHash('sha256').update(secret).digest();
+
+/** Seals the successor's text so that only the presenter of its parent can open it: the key comes from the parent's secret. */
+export function sealSuccessor(parent: RefreshToken, successor: string): Buffer {
+  const iv = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', boxKey(parent), iv);
+  return Buffer.concat([iv, cipher.update(successor, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+}
+
+export function openSuccessor(parent: RefreshToken, box: Buffer): string {
+  const decipher = createDecipheriv('aes-256-gcm', boxKey(parent), box.subarray(0, 12), {
+    authTagLength: 16,
+  });
+  decipher.setAuthTag(box.subarray(-16));
+  return Buffer.concat([decipher.update(box.subarray(12, -16)), decipher.final()]).toString('utf8');
+}
+
+function boxKey({ id, secret }: RefreshToken): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, id, 'authgraph refresh successor', 32));
+}

@@ -1,0 +1,179 @@
+import { timingSafeEqual } from 'node:crypto';
+import { RefreshTokenModel } from '../../db/models/refresh-token.js';
+import { SessionModel } from '../../db/models/session.js';
+import { UserModel } from '../../db/models/user.js';
+import { retryOnLock, transaction, type Unit } from '../../db/transaction.js';
+import { AuthError, type ErrorCode } from '../../errors.js';
+import { readAuthority } from '../access.js';
+import { record } from '../audit.js';
+import type { Client } from '../client.js';
+import { newId } from '../ids.js';
+import type { SessionDeps } from './deps.js';
+import { endSessions } from './end.js';
+import { completeTokens, idleEnd, issueRefreshToken, type Opened, type Tokens } from './open.js';
+import {
+  hashSecret,
+  openSuccessor,
+  readRefreshToken,
+  sealSuccessor,
+  type RefreshToken,
+} from './refresh-token.js';
+
+/** Beyond this many replays of one token the caller is told to slow down; it is never called reuse. */
+const MOST_REPLAYS = 1000;
+const TRIES = 4;
+
+/** A refusal that is decided inside the transaction and told only after its commit, so that a revocation stays. */
+interface Refusal {
+  refused: ErrorCode;
+}
+
+type StoredToken = RefreshTokenModel & { age: number; successorState: string | null };
+
+/**
+ * Spends a refresh token (protocols: refresh). Concurrent and repeated calls within the replay window get the same
+ * successor; any later use of a spent token ends the session.
+ * @throws {AuthError} REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, SESSION_EXPIRED, ACCOUNT_DELETED, ACCOUNT_SUSPENDED,
+ *   RATE_LIMITED, SERVICE_UNAVAILABLE (nothing was spent, or the retry finds the same successor)
+ */
+export async function rotate(deps: SessionDeps, text: string, client: Client): Promise<Tokens> {
+  const presented = readRefreshToken(text);
+  if (!presented) throw new AuthError('REFRESH_TOKEN_INVALID');
+  const outcome = await retryOnLock(TRIES, Math.random, () =>
+    transaction(deps.db, (unit) => decide(deps, unit, presented, client)),
+  );
+  if ('refused' in outcome) throw new AuthError(outcome.refused);
+  return completeTokens(deps, outcome);
+}
+
+async function decide(
+  deps: SessionDeps,
+  unit: Unit,
+  presented: RefreshToken,
+  client: Client,
+): Promise<Opened | Refusal> {
+  const session = await lockSession(unit, presented.id);
+  const token = session && (await readToken(unit, presented.id));
+  if (!token || !timingSafeEqual(token.secretHash, hashSecret(presented.secret)))
+    return { refused: 'REFRESH_TOKEN_INVALID' };
+  const user = await UserModel.query(unit.trx).findById(session.userId).throwIfNotFound();
+  const refusal = await refuseAsDead(unit, session, token, user);
+  if (refusal) return refusal;
+  if (token.state === 'active') return succeed(deps, unit, session, user, presented, client);
+  return replayOrReuse(deps, unit, session, user, token, presented, client);
+}
+
+/** All refreshes of a session pass here one by one. */
+function lockSession(unit: Unit, tokenId: string): Promise<SessionModel | undefined> {
+  return SessionModel.query(unit.trx)
+    .whereIn('id', RefreshTokenModel.query(unit.trx).select('sessionId').where({ id: tokenId }))
+    .forUpdate()
+    .first() as unknown as Promise<SessionModel | undefined>;
+}
+
+// A statement of its own, after the lock is held: it must see what the previous holder committed.
+async function readToken(unit: Unit, id: string): Promise<StoredToken | undefined> {
+  const token = await RefreshTokenModel.query(unit.trx)
+    .findById(id)
+    .select('*')
+    .select(unit.trx.raw('extract(epoch from clock_timestamp() - rotated_at)::float8 as age'))
+    .select(
+      unit.trx.raw(
+        '(select s.state from refresh_tokens s where s.id = refresh_tokens.successor_id) as successor_state',
+      ),
+    );
+  return token as StoredToken | undefined;
+}
+
+/** What ends the matter whatever the state of the token: the account, the session, its times. */
+async function refuseAsDead(
+  unit: Unit,
+  session: SessionModel,
+  token: StoredToken,
+  user: UserModel,
+): Promise<Refusal | undefined> {
+  if (user.deletedAt) return { refused: 'ACCOUNT_DELETED' };
+  if (user.suspendedAt) return { refused: 'ACCOUNT_SUSPENDED' };
+  if (session.endedAt)
+    return {
+      refused:
+        session.endReason === 'refresh_reused' && token.state === 'rotated'
+          ? 'REFRESH_TOKEN_REUSED'
+          : 'REFRESH_TOKEN_INVALID',
+    };
+  const { rows } = await unit.trx.raw<{ rows: { capped: boolean; idle: boolean }[] }>(
+    'select expires_at <= now() as capped, idle_expires_at <= now() as idle from sessions where id = ?',
+    [session.id],
+  );
+  if (rows[0]?.capped) return { refused: 'REFRESH_TOKEN_INVALID' };
+  return rows[0]?.idle && token.state === 'active' ? { refused: 'SESSION_EXPIRED' } : undefined;
+}
+
+async function succeed(
+  deps: SessionDeps,
+  unit: Unit,
+  session: SessionModel,
+  user: UserModel,
+  presented: RefreshToken,
+  client: Client,
+): Promise<Opened> {
+  const { trx } = unit;
+  const successorId = newId();
+  // The parent steps back before its successor comes in: one active token a session.
+  await RefreshTokenModel.query(trx)
+    .findById(presented.id)
+    .patch({ state: 'rotated', rotatedAt: trx.raw('clock_timestamp()'), successorId });
+  const refreshToken = await issueRefreshToken(unit, session.id, successorId);
+  await RefreshTokenModel.query(trx)
+    .findById(presented.id)
+    .patch({ successorBox: sealSuccessor(presented, refreshToken) });
+  const seen = {
+    lastSeenAt: trx.raw('now()') as unknown as Date,
+    idleExpiresAt: idleEnd(deps, trx),
+    ...(client.ipAddress === null ? {} : { ipAddress: client.ipAddress }),
+  };
+  const refreshed = await session.$query(trx).patchAndFetch(seen);
+  await record(trx, client, {
+    type: 'refresh.rotated',
+    actor: user.id,
+    subject: user.id,
+    details: { session: session.id },
+  });
+  return { session: refreshed, user, authority: await readAuthority(trx, user.id), refreshToken };
+}
+
+async function replayOrReuse(
+  deps: SessionDeps,
+  unit: Unit,
+  session: SessionModel,
+  user: UserModel,
+  token: StoredToken,
+  presented: RefreshToken,
+  client: Client,
+): Promise<Opened | Refusal> {
+  const isReplay =
+    token.age <= deps.config.sessions.replayWindowSeconds &&
+    token.successorState === 'active' &&
+    token.successorBox !== null;
+  if (!isReplay) return endAsReused(deps, unit, session, client);
+  if (token.replays >= MOST_REPLAYS) return { refused: 'RATE_LIMITED' };
+  await RefreshTokenModel.query(unit.trx).findById(token.id).increment('replays', 1);
+  const refreshToken = openSuccessor(presented, token.successorBox as Buffer);
+  return { session, user, authority: await readAuthority(unit.trx, user.id), refreshToken };
+}
+
+async function endAsReused(
+  deps: SessionDeps,
+  unit: Unit,
+  session: SessionModel,
+  client: Client,
+): Promise<Refusal> {
+  await endSessions(deps.feed, unit, session.userId, session.id, { reason: 'refresh_reused', client });
+  await record(unit.trx, client, {
+    type: 'refresh.reused',
+    outcome: 'DENIED',
+    subject: session.userId,
+    details: { session: session.id },
+  });
+  return { refused: 'REFRESH_TOKEN_REUSED' };
+}

@@ -1,0 +1,191 @@
+import { hash, randomUUID } from 'node:crypto';
+import { compactVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { LONGEST_ACCESS_TOKEN_SECONDS, type Config } from '../config.js';
+import type { Clock } from './clock.js';
+import type { Feed } from './revocations.js';
+import { parseCompact } from './tokens/compact.js';
+import type { Keyring } from './tokens/keyring.js';
+
+export type { SigningKeyModel as StoredKey } from '../db/models/signing-key.js';
+export { openKeyring, type Keyring } from './tokens/keyring.js';
+export { compromiseKey, publishNextKey } from './tokens/rotation.js';
+export { listSigningKeys } from './tokens/listing.js';
+
+/** Why a token is not trusted; the words of the public contract. */
+export type Rejection =
+  | 'MALFORMED'
+  | 'UNTRUSTED_SIGNATURE'
+  | 'UNTRUSTED_ISSUER'
+  | 'WRONG_AUDIENCE'
+  | 'WRONG_TYPE'
+  | 'EXPIRED'
+  | 'NOT_YET_VALID'
+  | 'REVOKED'
+  | 'SUBJECT_DISABLED'
+  | 'SUBJECT_DELETED'
+  | 'NO_SERVICE_ACCESS'
+  | 'MISSING_PERMISSION';
+
+/** What one of our access tokens says (RFC 9068), once its signature and form are proved. Times in seconds. */
+export interface AccessClaims {
+  readonly iss: string;
+  readonly aud: string;
+  readonly sub: string;
+  readonly sid: string;
+  readonly jti: string;
+  readonly iat: number;
+  readonly exp: number;
+  /** The subject's authorization version when it was issued. */
+  readonly ver: number;
+  readonly amr: readonly string[];
+  readonly aal: number;
+  readonly scope?: string;
+  readonly roles?: readonly string[];
+  readonly role?: string;
+  readonly username?: string;
+  readonly email?: string;
+}
+
+/** `claims` are there whenever the signature is ours, also when the token is refused for another reason. */
+export type Verification =
+  | { readonly claims: AccessClaims; readonly rejection?: undefined }
+  | { readonly rejection: Rejection; readonly claims?: AccessClaims };
+
+export interface TokenDeps {
+  keyring: Keyring;
+  feed: Feed;
+  clock: Clock;
+  config: Config;
+  verified: VerifiedTokens;
+}
+
+/** Tokens whose signature this process has checked, by a digest of their exact text. */
+export type VerifiedTokens = LRUCache<string, Genuine>;
+interface Genuine {
+  readonly claims: AccessClaims;
+  readonly kid: string;
+  readonly nbf: number | undefined;
+}
+
+/** How many verified tokens a process remembers; about a kilobyte each. */
+const REMEMBERED_TOKENS = 20_000;
+/** Difference between clocks that is forgiven, in seconds. */
+const TOLERANCE_SECONDS = 5;
+const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt']);
+
+export const rememberVerifiedTokens = (): VerifiedTokens => new LRUCache({ max: REMEMBERED_TOKENS });
+
+/** Who an access token is for, as read from the database in the transaction that opens or refreshes the session. */
+export interface TokenSubject {
+  id: string;
+  sessionId: string;
+  version: number;
+  username: string;
+  email: string;
+  /** Names, highest rank first. */
+  roles: readonly string[];
+  permissions: Iterable<string>;
+  amr: readonly string[];
+  aal: number;
+}
+
+/** Signs an access token. @returns its text and when it expires */
+export async function issueAccessToken(
+  deps: Pick<TokenDeps, 'keyring' | 'clock' | 'config'>,
+  subject: TokenSubject,
+): Promise<{ text: string; expiresAt: Date }> {
+  const { issuer, audience, ttlSeconds } = deps.config.tokens;
+  const { kid, algorithm, key } = deps.keyring.signing();
+  const iat = Math.floor(deps.clock.now() / 1000);
+  const exp = iat + ttlSeconds;
+  const { id: sub, sessionId: sid, version: ver, amr, aal } = subject;
+  const claims = {
+    iss: issuer,
+    aud: audience,
+    sub,
+    sid,
+    jti: randomUUID(),
+    iat,
+    exp,
+    ver,
+    amr: [...amr],
+    aal,
+    ...optionalClaims(deps.config, subject),
+  };
+  const text = await new SignJWT(claims).setProtectedHeader({ typ: 'at+jwt', alg: algorithm, kid }).sign(key);
+  return { text, expiresAt: new Date(exp * 1000) };
+}
+
+function optionalClaims(config: Config, { roles, permissions, username, email }: TokenSubject) {
+  if (config.tokens.claims === 'slim') return {};
+  const authority = { scope: [...permissions].sort().join(' '), roles: [...roles] };
+  return config.tokens.claims === 'full' ? { ...authority, username, email, role: roles[0] } : authority;
+}
+
+/**
+ * Says whether an access token of ours is good now. Answers at once, without a promise, for a token seen before while
+ * the feed of revocations is fresh: that is the hot path of the service.
+ * @throws {AuthError} SERVICE_UNAVAILABLE when revocations have not been heard for too long
+ */
+export function verifyAccessToken(deps: TokenDeps, text: string): Verification | Promise<Verification> {
+  if (text.length > 8192) return { rejection: 'MALFORMED' };
+  const digest = hash('sha256', text, 'base64');
+  const known = deps.verified.get(digest);
+  if (known && deps.keyring.verifying(known.kid)) {
+    return deps.feed.isFresh() ? judge(deps, known) : deps.feed.ensureFresh().then(() => judge(deps, known));
+  }
+  return verifySlowly(deps, text, digest);
+}
+
+async function verifySlowly(deps: TokenDeps, text: string, digest: string): Promise<Verification> {
+  const found = await proveGenuine(deps, text);
+  if (typeof found === 'string') return { rejection: found };
+  deps.verified.set(digest, found);
+  await deps.feed.ensureFresh();
+  return judge(deps, found);
+}
+
+/** Form, type, algorithm, key, signature, required claims: all that does not change with time. */
+async function proveGenuine(deps: TokenDeps, text: string): Promise<Genuine | Rejection> {
+  const compact = parseCompact(text);
+  if (!compact) return 'MALFORMED';
+  const { alg, kid, typ } = compact.header;
+  if (!ACCESS_TOKEN_TYPES.has(typ ?? '')) return 'WRONG_TYPE';
+  const key = deps.keyring.verifying(kid);
+  if (key?.algorithm !== alg) return 'UNTRUSTED_SIGNATURE';
+  try {
+    await compactVerify(text, key.key, { algorithms: [key.algorithm] });
+  } catch {
+    return 'UNTRUSTED_SIGNATURE';
+  }
+  return readClaims(deps.config, compact.claims, kid);
+}
+
+function readClaims(config: Config, claims: Record<string, unknown>, kid: string): Genuine | Rejection {
+  const { iss, aud, sub, sid, jti, iat, exp, nbf } = claims;
+  const texts = [iss, sub, sid, jti];
+  const times = [iat, exp, ...(nbf === undefined ? [] : [nbf])];
+  if (!texts.every((value) => typeof value === 'string' && value !== '') || !times.every(Number.isFinite))
+    return 'MALFORMED';
+  if (iss !== config.tokens.issuer) return 'UNTRUSTED_ISSUER';
+  if (!(Array.isArray(aud) ? aud : [aud]).includes(config.tokens.audience)) return 'WRONG_AUDIENCE';
+  if ((exp as number) - (iat as number) > LONGEST_ACCESS_TOKEN_SECONDS) return 'MALFORMED';
+  return {
+    claims: { ver: 0, amr: [], aal: 1, ...claims } as unknown as AccessClaims,
+    kid,
+    nbf: nbf as number | undefined,
+  };
+}
+
+/** Times, the subject's state, revocation: asked anew at every use. */
+function judge(deps: TokenDeps, { claims, nbf }: Genuine): Verification {
+  const now = deps.clock.now() / 1000;
+  if (claims.exp + TOLERANCE_SECONDS <= now) return { rejection: 'EXPIRED', claims };
+  if (Math.max(claims.iat, nbf ?? 0) - TOLERANCE_SECONDS > now) return { rejection: 'NOT_YET_VALID', claims };
+  const status = deps.feed.subject(claims.sub)?.status;
+  if (status === 'DELETED') return { rejection: 'SUBJECT_DELETED', claims };
+  if (status === 'SUSPENDED') return { rejection: 'SUBJECT_DISABLED', claims };
+  if (deps.feed.isSessionRevoked(claims.sid)) return { rejection: 'REVOKED', claims };
+  return { claims };
+}

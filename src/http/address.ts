@@ -1,0 +1,72 @@
+import type { IncomingMessage } from 'node:http';
+import ipaddr from 'ipaddr.js';
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** Ranges whose X-Forwarded-For is believed. */
+export type TrustedNetworks = (address: Address) => boolean;
+
+/** Reads TRUSTED_PROXIES once. */
+export function trustNetworks(networks: readonly string[]): TrustedNetworks {
+  const ranges = networks.map((network) =>
+    network.includes('/')
+      ? ipaddr.parseCIDR(network)
+      : ([ipaddr.parse(network), network.includes(':') ? 128 : 32] as [Address, number]),
+  );
+  return (address) =>
+    ranges.some(([range, bits]) => range.kind() === address.kind() && address.match(range, bits));
+}
+
+/** Where a request comes from, in canonical spelling. */
+export interface Origin {
+  readonly ip: string;
+  /** What limits by address count: IPv4 as it is, IPv6 by its /64. */
+  readonly network: string;
+  readonly isLoopback: boolean;
+  /** True where a trusted proxy named the address; false where it is that of the connection. */
+  readonly isForwarded: boolean;
+}
+
+/** The first address, from the right of X-Forwarded-For, that no trusted proxy vouches for; else the socket's own. */
+export function originOf(request: IncomingMessage, isTrusted: TrustedNetworks): Origin {
+  const peer = parse(request.socket.remoteAddress ?? '') ?? ipaddr.parse('0.0.0.0');
+  const forwarded = request.headers['x-forwarded-for'];
+  const named =
+    forwarded !== undefined && isTrusted(peer) ? furthest(String(forwarded), isTrusted) : undefined;
+  return describe(named ?? peer, named !== undefined);
+}
+
+function furthest(header: string, isTrusted: TrustedNetworks): Address | undefined {
+  let last: Address | undefined;
+  for (const text of header.split(',').reverse()) {
+    const address = parse(text.trim());
+    if (!address) return last;
+    last = address;
+    if (!isTrusted(address)) return address;
+  }
+  return last;
+}
+
+function parse(text: string): Address | undefined {
+  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
+}
+
+const remembered = new Map<string, Origin>();
+
+function describe(address: Address, isForwarded: boolean): Origin {
+  const ip = address.toString();
+  const key = `${ip} ${isForwarded}`;
+  const known = remembered.get(key);
+  if (known) return known;
+  const network =
+    address instanceof ipaddr.IPv6
+      ? `${address.parts
+          .slice(0, 4)
+          .map((part) => part.toString(16))
+          .join(':')}::/64`
+      : ip;
+  const origin = { ip, network, isLoopback: address.range() === 'loopback', isForwarded };
+  if (remembered.size > 10_000) remembered.clear();
+  remembered.set(key, origin);
+  return origin;
+}

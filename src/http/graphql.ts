@@ -1,0 +1,118 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ApolloServer, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
+import type { GraphQLSchema, ValidationRule } from 'graphql';
+import { actorOf, bearerOf, makeContext, type App, type Context } from '../context.js';
+import type { Client } from '../domain/client.js';
+import { readJson } from './body.js';
+import { presentErrors } from './present-errors.js';
+
+/** Answers one request that came through the door. */
+export interface GraphQLEndpoint {
+  post(request: IncomingMessage, response: ServerResponse, client: Client): Promise<void>;
+  /** Apollo Sandbox, in development. */
+  page(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Longest document, in tokens of the language: what is longer is not even parsed. */
+const MOST_TOKENS = 1000;
+
+/** Starts Apollo Server behind our own HTTP adapter, which costs a fraction of what a web framework does. */
+export async function openGraphQL(
+  app: App,
+  schema: GraphQLSchema,
+  rules: ValidationRule[],
+): Promise<GraphQLEndpoint> {
+  const { production } = app.config;
+  const server = new ApolloServer<Context>({
+    schema,
+    introspection: !production,
+    hideSchemaDetailsFromClientErrors: production,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    persistedQueries: false,
+    allowBatchedHttpRequests: false,
+    csrfPrevention: true,
+    parseOptions: { maxTokens: MOST_TOKENS },
+    validationRules: rules,
+    logger: app.log,
+    plugins: [
+      { requestDidStart: () => Promise.resolve(presentErrors) },
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      ApolloServerPluginCacheControlDisabled(),
+      production
+        ? ApolloServerPluginLandingPageDisabled()
+        : ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false }),
+    ],
+  });
+  await server.start();
+  return {
+    async post(request, response, client) {
+      const body = await readJson(request);
+      let context: Context | undefined;
+      const headers = headersOf(request);
+      const result = await server.executeHTTPGraphQLRequest({
+        httpGraphQLRequest: { method: 'POST', headers, search: '', body },
+        context: async () => (context = await contextOf(app, request, client)),
+      });
+      send(response, result, context?.progress.isGraphQL === true);
+    },
+    async page(request, response) {
+      const httpGraphQLRequest = { method: 'GET', headers: headersOf(request), search: '', body: undefined };
+      const result = await server.executeHTTPGraphQLRequest({
+        httpGraphQLRequest,
+        context: () => Promise.reject(new Error('a page has no context')),
+      });
+      send(response, result, false);
+    },
+    close: () => server.stop(),
+  };
+}
+
+async function contextOf(app: App, request: IncomingMessage, client: Client): Promise<Context> {
+  const bearer = bearerOf(request);
+  const actor = actorOf(app, bearer);
+  return makeContext(app, actor instanceof Promise ? await actor : actor, bearer, client);
+}
+
+/** The few headers that Apollo Server reads. */
+const READ_BY_APOLLO = [
+  'content-type',
+  'accept',
+  'apollo-require-preflight',
+  'x-apollo-operation-name',
+] as const;
+
+function headersOf(request: IncomingMessage): HeaderMap {
+  const headers = new HeaderMap();
+  for (const name of READ_BY_APOLLO) {
+    const value = request.headers[name];
+    if (typeof value === 'string') headers.set(name, value);
+  }
+  return headers;
+}
+
+/**
+ * An answer of the graph has status 200 where the client reads application/json: there the errors say what happened
+ * (GraphQL over HTTP §6.4.1). application/graphql-response+json keeps the status that Apollo gives.
+ */
+function send(
+  response: ServerResponse,
+  { status, headers, body }: HTTPGraphQLResponse,
+  isGraphQL: boolean,
+): void {
+  const text = body.kind === 'complete' ? body.string : '';
+  const isPlainJson = headers.get('content-type')?.startsWith('application/json') === true;
+  response.statusCode = isGraphQL && isPlainJson ? 200 : (status ?? 200);
+  for (const [name, value] of headers) response.setHeader(name, value);
+  response.setHeader('cache-control', 'no-store');
+  response.end(text);
+}

@@ -1,0 +1,113 @@
+import type { GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server';
+import {
+  coerceInputValue,
+  type GraphQLError,
+  isInputType,
+  Kind,
+  typeFromAST,
+  type GraphQLFormattedError,
+  type VariableDefinitionNode,
+} from 'graphql';
+import type { Context } from '../context.js';
+import { AuthError, badInput, presentable, type FieldError } from '../errors.js';
+
+type Request = GraphQLRequestContext<Context>;
+
+/** Errors that Apollo Server itself raises about a document; their messages are made for the caller. */
+const ABOUT_THE_DOCUMENT = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_REQUEST',
+]);
+
+/** The last look at every answer: errors leave with a code of the catalogue and nothing that was not meant to leave. */
+export const presentErrors: GraphQLRequestListener<Context> = {
+  willSendResponse(request) {
+    request.contextValue.progress.isGraphQL = true;
+    const { body } = request.response;
+    if (request.errors && body.kind === 'single') body.singleResult.errors = present(request, request.errors);
+    return Promise.resolve();
+  },
+};
+
+function present(request: Request, errors: readonly GraphQLError[]): GraphQLFormattedError[] {
+  const rest = errors.filter(
+    (error) =>
+      error.extensions['code'] !== 'BAD_USER_INPUT' ||
+      error.originalError instanceof AuthError ||
+      error instanceof AuthError,
+  );
+  const presented = rest.map((error) => presentOne(request.contextValue, error));
+  // Variables of a wrong type: the library's own messages would repeat their values.
+  if (rest.length < errors.length) presented.unshift(badInput(faultsOfVariables(request)).toJSON());
+  return presented;
+}
+
+function presentOne({ app, client }: Context, error: GraphQLError): GraphQLFormattedError {
+  if (ABOUT_THE_DOCUMENT.has(String(error.extensions['code']))) return withoutHttp(error);
+  const known = presentable(error);
+  const { requestId } = client;
+  if (known.code === 'INTERNAL_SERVER_ERROR')
+    app.log.error({ err: error.originalError ?? error, requestId, path: error.path }, 'unexpected error');
+  if (known.code === 'SERVICE_UNAVAILABLE')
+    app.log.warn({ err: error.originalError ?? error, requestId, path: error.path }, 'unavailable');
+  const extensions =
+    known.code === 'INTERNAL_SERVER_ERROR' ? { ...known.extensions, requestId } : known.extensions;
+  return {
+    message: known.message,
+    ...(error.locations ? { locations: error.locations } : {}),
+    ...(error.path ? { path: error.path } : {}),
+    extensions,
+  };
+}
+
+function withoutHttp(error: GraphQLError): GraphQLFormattedError {
+  const { message, locations, extensions } = error.toJSON();
+  return { message, ...(locations ? { locations } : {}), extensions: { code: extensions?.['code'] } };
+}
+
+function faultsOfVariables({ operation, schema, request }: Request): FieldError[] {
+  return (operation?.variableDefinitions ?? []).flatMap((definition) =>
+    faultsOf(definition, schema, request.variables ?? {}),
+  );
+}
+
+function faultsOf(
+  definition: VariableDefinitionNode,
+  schema: Request['schema'],
+  variables: Record<string, unknown>,
+): FieldError[] {
+  const name = definition.variable.name.value;
+  const type = typeFromAST(schema, definition.type as never);
+  const value = variables[name];
+  if (!isInputType(type)) return [];
+  if (value === undefined)
+    return definition.type.kind === Kind.NON_NULL_TYPE && !definition.defaultValue
+      ? [{ name, message: 'Is required.' }]
+      : [];
+  const faults: FieldError[] = [];
+  coerceInputValue(value, type, (path, _value, error) => faults.push(describe(name, path, error)));
+  return faults;
+}
+
+/** Names the field inside the variable, and says what is wrong without saying what was sent. */
+function describe(variable: string, path: readonly (string | number)[], error: GraphQLError): FieldError {
+  const [, missing] = /^Field "(\w+)" of required type/.exec(error.message) ?? [];
+  const [, unknown] = /^Field "(\w+)" is not defined/.exec(error.message) ?? [];
+  const name = [...path, ...((missing ?? unknown) ? [missing ?? unknown] : [])].join('.') || variable;
+  if (missing) return { name, message: 'Is required.' };
+  if (unknown) return { name, message: 'Is not a field of this input.' };
+  if (error.message.includes('not to be null')) return { name, message: 'Must not be null.' };
+  const told = error.originalError?.message ?? error.message;
+  const [, type] =
+    /^(?:(\w+) cannot represent|Enum "(\w+)"|Value .* does not exist in "(\w+)")/.exec(error.message) ?? [];
+  return {
+    name,
+    message: told.startsWith('Must ')
+      ? told
+      : type
+        ? `Must be a value of type ${type}.`
+        : 'Is not of the right type.',
+  };
+}

@@ -1,0 +1,85 @@
+import { Arg, Ctx, Directive, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { Context } from '../context.js';
+import { compromiseKey, listSigningKeys, publishNextKey } from '../domain/tokens.js';
+import { verifyToken, verifyTokens } from '../domain/verification.js';
+import { SigningKey } from '../schema/key.js';
+import { TokenVerification, TokenVerificationRequest } from '../schema/token.js';
+import { User } from '../schema/user.js';
+import { actingUser } from './actor.js';
+import { shapeKey, shapeUser } from './shapes.js';
+
+/** Whether tokens may be trusted, and the keys that sign them. */
+@Resolver(() => TokenVerification)
+export class TokensResolver {
+  @Directive('@tag(name: "internal")')
+  @Query(() => TokenVerification, {
+    description:
+      'May this token be trusted now, and for this? Answers data, never an error, for any token however malformed. Asked by the gateway, by a holder about its own token, and by accounts with tokens:introspect.',
+  })
+  verifyToken(
+    @Arg('token', () => String, { description: 'The access token, without "Bearer".' }) token: string,
+    @Arg('serviceId', () => ID, { nullable: true, description: 'Asks as well for access to this service.' })
+    serviceId: string | null | undefined,
+    @Arg('requires', () => [String], {
+      nullable: true,
+      description: 'Permissions that the subject must all have.',
+    })
+    requires: string[] | null | undefined,
+    @Ctx() context: Context,
+  ): TokenVerification | Promise<TokenVerification> {
+    return verifyToken(context.app, context, {
+      token,
+      serviceId: serviceId ?? null,
+      requires: requires ?? null,
+    });
+  }
+
+  @Directive('@tag(name: "internal")')
+  @Query(() => [TokenVerification], { description: 'Up to 100 verifications at once, answers in order.' })
+  async verifyTokens(
+    @Arg('requests', () => [TokenVerificationRequest], { description: 'What is asked.' })
+    requests: TokenVerificationRequest[],
+    @Ctx() context: Context,
+  ): Promise<TokenVerification[]> {
+    return verifyTokens(context.app, context, requests);
+  }
+
+  @FieldResolver(() => User, {
+    nullable: true,
+    description: 'The full account, where the subject is one of ours; only fetched when selected.',
+  })
+  async user(@Root() { subject }: TokenVerification, @Ctx() { loaders }: Context): Promise<User | null> {
+    const user = subject?.type === 'USER' ? await loaders.of('user').load(subject.id) : undefined;
+    return user ? shapeUser(user) : null;
+  }
+
+  @Query(() => [SigningKey], {
+    description:
+      'Keys that sign access tokens, newest first, with their states and times; for holders of keys:manage.',
+  })
+  async signingKeys(@Ctx() { app }: Context): Promise<SigningKey[]> {
+    return (await listSigningKeys(app.db)).map(shapeKey);
+  }
+
+  @Mutation(() => SigningKey, {
+    description:
+      'Publishes the next signing key now; it signs once every verifier had time to fetch it. Answers the one that waits already, if there is one.',
+  })
+  async rotateSigningKey(@Ctx() context: Context): Promise<SigningKey> {
+    return shapeKey(
+      await publishNextKey(context.app, { by: actingUser(context).id, client: context.client }),
+    );
+  }
+
+  @Mutation(() => SigningKey, {
+    description: 'Emergency: nothing signed by this key is trusted any more, and another one signs at once.',
+  })
+  async revokeSigningKey(
+    @Arg('kid', () => ID, { description: 'The key’s id.' }) kid: string,
+    @Ctx() context: Context,
+  ): Promise<SigningKey> {
+    return shapeKey(
+      await compromiseKey(context.app, kid, { by: actingUser(context).id, client: context.client }),
+    );
+  }
+}

@@ -1,0 +1,146 @@
+import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { Context } from '../context.js';
+import {
+  deleteAccount,
+  listAccounts,
+  reinstateAccount,
+  restoreAccount,
+  setRoles,
+  suspendAccount,
+  updateProfile,
+} from '../domain/accounts.js';
+import { listSessions, revokeUserSessions } from '../domain/sessions.js';
+import { AuthError } from '../errors.js';
+import { ForwardPageArgs } from '../schema/page.js';
+import { Role } from '../schema/role.js';
+import { SessionConnection } from '../schema/session.js';
+import { UpdateUserInput, User, UserConnection, UsersArgs } from '../schema/user.js';
+import { actingUser } from './actor.js';
+import { shapePage, shapeRole, shapeSession, shapeUser } from './shapes.js';
+
+const target = { description: 'The account.' };
+
+/** Accounts: seen and managed. */
+@Resolver(() => User)
+export class UsersResolver {
+  @Query(() => User, {
+    description:
+      'One account. Its owner and holders of users:read may ask; to anybody else it is NOT_FOUND, whether or not it exists.',
+  })
+  async user(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<User> {
+    const actor = actingUser(context);
+    const maySee = actor.id === id.toLowerCase() || actor.permissions.has('users:read');
+    const user = maySee ? await context.loaders.of('user').load(id) : undefined;
+    if (!user) throw new AuthError('NOT_FOUND');
+    return shapeUser(user);
+  }
+
+  @Query(() => UserConnection, {
+    description:
+      'Accounts, newest first unless ordered otherwise; for holders of users:read. Pages of at most 100.',
+  })
+  async users(
+    @Args(() => UsersArgs) { filter, orderBy, ...page }: UsersArgs,
+    @Ctx() { app }: Context,
+  ): Promise<UserConnection> {
+    return shapePage(await listAccounts(app.db, page, filter ?? {}, orderBy ?? undefined), shapeUser);
+  }
+
+  @Mutation(() => User, {
+    description: 'Changes the profile of an account of lower rank; what is left out stays.',
+  })
+  async updateUser(
+    @Arg('id', () => ID, target) id: string,
+    @Arg('input', () => UpdateUserInput, { description: 'What to change.' }) input: UpdateUserInput,
+    @Ctx() context: Context,
+  ): Promise<User> {
+    return shapeUser(await updateProfile(context.app, actingUser(context), id, input, context.client));
+  }
+
+  @Mutation(() => User, {
+    description:
+      'Soft delete: every session ends, sign-in is refused, the record stays. restoreUser undoes it.',
+  })
+  async deleteUser(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<User> {
+    return shapeUser(await deleteAccount(context.app, actingUser(context), id, context.client));
+  }
+
+  @Mutation(() => User, { description: 'Undoes deleteUser.' })
+  async restoreUser(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<User> {
+    return shapeUser(await restoreAccount(context.app, actingUser(context), id, context.client));
+  }
+
+  @Mutation(() => User, { description: 'Blocks sign-in and ends every session until reinstateUser.' })
+  async suspendUser(
+    @Arg('id', () => ID, target) id: string,
+    @Arg('reason', () => String, {
+      nullable: true,
+      description: 'Why, for the record; at most 500 characters.',
+    })
+    reason: string | null | undefined,
+    @Ctx() context: Context,
+  ): Promise<User> {
+    return shapeUser(
+      await suspendAccount(context.app, actingUser(context), id, reason ?? null, context.client),
+    );
+  }
+
+  @Mutation(() => User, { description: 'Undoes suspendUser.' })
+  async reinstateUser(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<User> {
+    return shapeUser(await reinstateAccount(context.app, actingUser(context), id, context.client));
+  }
+
+  @Mutation(() => User, {
+    description: 'Replaces the roles of an account. An empty list leaves the default role.',
+  })
+  async setUserRoles(
+    @Arg('userId', () => ID, target) userId: string,
+    @Arg('roleIds', () => [ID], { description: 'The roles from now on.' }) roleIds: string[],
+    @Ctx() context: Context,
+  ): Promise<User> {
+    return shapeUser(await setRoles(context.app, actingUser(context), userId, roleIds, context.client));
+  }
+
+  @Mutation(() => Int, {
+    description: 'Ends every session of an account of lower rank; answers how many there were.',
+  })
+  async revokeUserSessions(
+    @Arg('userId', () => ID, target) userId: string,
+    @Ctx() context: Context,
+  ): Promise<number> {
+    return revokeUserSessions(context.app, actingUser(context), userId, context.client);
+  }
+
+  @FieldResolver(() => Role, { nullable: true, description: 'The role of highest rank.' })
+  async role(@Root() { id }: User, @Ctx() { loaders }: Context): Promise<Role | null> {
+    const [highest] = await loaders.of('rolesOfUser').load(id);
+    return highest ? shapeRole(highest) : null;
+  }
+
+  @FieldResolver(() => [Role], { nullable: true, description: 'Every role, highest rank first.' })
+  async roles(@Root() { id }: User, @Ctx() { loaders }: Context): Promise<Role[]> {
+    return (await loaders.of('rolesOfUser').load(id)).map(shapeRole);
+  }
+
+  @FieldResolver(() => [String], {
+    nullable: true,
+    description: 'What the account may do: the union over its roles.',
+  })
+  async permissions(@Root() { id }: User, @Ctx() { loaders }: Context): Promise<string[]> {
+    const roles = await loaders.of('rolesOfUser').load(id);
+    const granted = await Promise.all(roles.map((role) => loaders.of('permissionsOfRole').load(role.id)));
+    return [...new Set(granted.flat().map((permission) => permission.name))].sort();
+  }
+
+  @FieldResolver(() => SessionConnection, {
+    nullable: true,
+    description: 'Live sessions, newest first; for the account itself and holders of sessions:manage.',
+  })
+  async sessions(
+    @Root() { id }: User,
+    @Args(() => ForwardPageArgs) page: ForwardPageArgs,
+    @Ctx() { app, actor }: Context,
+  ): Promise<SessionConnection> {
+    return shapePage(await listSessions(app.db, id, page), (session) => shapeSession(session, actor));
+  }
+}

@@ -1,0 +1,44 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { printSchemaWithDirectives } from '@graphql-tools/utils';
+import { parse, type GraphQLSchema } from 'graphql';
+import { buildSchemaSync, createResolversMap } from 'type-graphql';
+import { guard } from '../permissions/guard.js';
+import { AuthResolver } from '../resolvers/auth.js';
+import { MeResolver } from '../resolvers/me.js';
+import { references } from '../resolvers/references.js';
+import { RolesResolver } from '../resolvers/roles.js';
+import { TokensResolver } from '../resolvers/tokens.js';
+import { UsersResolver } from '../resolvers/users.js';
+import { Service } from './service.js';
+
+/** Highest version of the specification that every composer takes. */
+const FEDERATION = `extend schema
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@tag", "@inaccessible"])
+`;
+
+function codeFirst(): GraphQLSchema {
+  return buildSchemaSync({
+    resolvers: [AuthResolver, MeResolver, UsersResolver, RolesResolver, TokensResolver],
+    orphanedTypes: [Service],
+    validate: false,
+    // Directives of the federation are defined by @link, not by us.
+    skipCheck: true,
+  });
+}
+
+/** The subgraph's SDL, as `_service` answers it and schema.graphql holds it. */
+export function printSubgraph(schema: GraphQLSchema = codeFirst()): string {
+  return `${FEDERATION}\n${printSchemaWithDirectives(schema).replace(/^schema \{[^}]*\}\s*/, '')}\n`;
+}
+
+/** The executable subgraph with the guard around every field that is not for everybody. */
+export function buildSchema(): GraphQLSchema {
+  const schema = codeFirst();
+  const resolvers = createResolversMap(schema) as Record<string, Record<string, unknown>>;
+  for (const [type, resolve] of Object.entries(references))
+    resolvers[type] = { ...resolvers[type], __resolveReference: resolve };
+  const subgraph = buildSubgraphSchema([
+    { typeDefs: parse(printSubgraph(schema)), resolvers: resolvers as never },
+  ]);
+  return guard(subgraph);
+}
