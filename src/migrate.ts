@@ -1,18 +1,16 @@
 import { loadConfig } from './config.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
-import { migrate } from './db/migrate.js';
+import { migrate, rollback } from './db/migrate.js';
 
-/** `npm run db:migrate`: brings the database up to date and says what was applied. */
+/** `npm run db:migrate`: brings the database up to date; with `-- --down` it takes the last batch back. Says what it did. */
 const config = loadConfig(process.env);
-const postgres =
+const embedded =
   config.data.databaseUrl === undefined
     ? await startEmbeddedPostgres({ dataDir: config.data.dir })
     : undefined;
-try {
-  const applied = await migrate(config.data.databaseUrl ?? postgres?.url ?? '');
-  process.stdout.write(
-    applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'The database is up to date.\n',
-  );
-} finally {
-  await postgres?.stop();
-}
+const url = config.data.databaseUrl ?? embedded?.url ?? '';
+const [word, names] = process.argv.includes('--down')
+  ? ['Took back', await rollback(url)]
+  : ['Applied', await migrate(url)];
+process.stdout.write(names.length > 0 ? `${word} ${names.join(', ')}.\n` : 'There was nothing to do.\n');
+await embedded?.stop();

@@ -29,10 +29,11 @@ export interface Origin {
 
 /** The first address, from the right of X-Forwarded-For, that no trusted proxy vouches for; else the socket's own. */
 export function originOf(request: IncomingMessage, isTrusted: TrustedNetworks): Origin {
-  const peer = parse(request.socket.remoteAddress ?? '') ?? ipaddr.parse('0.0.0.0');
+  const remote = request.socket.remoteAddress ?? '';
   const forwarded = request.headers['x-forwarded-for'];
-  const named =
-    forwarded !== undefined && isTrusted(peer) ? furthest(String(forwarded), isTrusted) : undefined;
+  if (forwarded === undefined) return peers.get(remote) ?? rememberPeer(remote);
+  const peer = parse(remote) ?? NOWHERE;
+  const named = isTrusted(peer) ? furthest(String(forwarded), isTrusted) : undefined;
   return describe(named ?? peer, named !== undefined);
 }
 
@@ -51,22 +52,26 @@ function parse(text: string): Address | undefined {
   return ipaddr.isValid(text) ? ipaddr.process(text) : undefined;
 }
 
-const remembered = new Map<string, Origin>();
+const NOWHERE = ipaddr.parse('0.0.0.0');
+const MOST_PEERS = 10_000;
+// Connections come from few addresses, and taking one apart costs as much as the rest of the door.
+const peers = new Map<string, Origin>();
+
+function rememberPeer(remote: string): Origin {
+  const origin = describe(parse(remote) ?? NOWHERE, false);
+  if (peers.size >= MOST_PEERS) peers.clear();
+  peers.set(remote, origin);
+  return origin;
+}
 
 function describe(address: Address, isForwarded: boolean): Origin {
   const ip = address.toString();
-  const key = `${ip} ${isForwarded}`;
-  const known = remembered.get(key);
-  if (known) return known;
-  const network =
-    address instanceof ipaddr.IPv6
-      ? `${address.parts
-          .slice(0, 4)
-          .map((part) => part.toString(16))
-          .join(':')}::/64`
-      : ip;
-  const origin = { ip, network, isLoopback: address.range() === 'loopback', isForwarded };
-  if (remembered.size > 10_000) remembered.clear();
-  remembered.set(key, origin);
-  return origin;
+  const network = address instanceof ipaddr.IPv6 ? `${prefixOf(address)}::/64` : ip;
+  return { ip, network, isLoopback: address.range() === 'loopback', isForwarded };
 }
+
+const prefixOf = (address: ipaddr.IPv6) =>
+  address.parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':');
