@@ -2,8 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { RemoteGraphQLDataSource, type GraphQLDataSourceProcessOptions } from '@apollo/gateway';
 import { GraphQLError } from 'graphql';
 
-/** The client's headers that subgraphs see. Everything else, `x-user-id` and cookies included, stays outside. */
-const PASSED_ON = ['authorization', 'x-request-id'] as const;
+/**
+ * The client's headers that subgraphs see: who asks, under which number, and the device that `me.sessions` shows. Everything
+ * else stays outside, `x-user-id` and cookies included.
+ */
+const PASSED_ON = ['authorization', 'x-request-id', 'user-agent'] as const;
 
 /** What the gateway keeps of a client's request. */
 export interface GatewayContext {

@@ -1,22 +1,24 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino, type Logger } from 'pino';
-import type { Config } from './config.js';
+import type { Logger } from 'pino';
+import { ConfigError, type Config } from './config.js';
 import type { App } from './context.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
 import { migrate } from './db/migrate.js';
 import { connectPostgres } from './db/postgres.js';
 import { connectRedis } from './db/redis.js';
-import { openRoles } from './domain/access.js';
+import { openRoles, type Roles } from './domain/access.js';
 import type { Clock } from './domain/clock.js';
 import { openLimiters } from './domain/limits.js';
 import { openPostman } from './domain/mail.js';
+import { purgeOneTimeTokens } from './domain/one-time.js';
 import { ensureOwner, type FirstOwner } from './domain/owner.js';
 import { openHashQueue } from './domain/passwords.js';
 import { openFeed, purgeRevocations } from './domain/revocations.js';
 import { purgeSessions } from './domain/sessions.js';
 import { openKeyring, rememberVerifiedTokens } from './domain/tokens.js';
 import { openDoors } from './http.js';
+import { openLog } from './log.js';
 import { openGraphQL } from './http/graphql.js';
 import { DOCUMENT_LIMITS, documentLimits } from './permissions/document-limits.js';
 import { credentialMutations } from './permissions/table.js';
@@ -63,75 +65,100 @@ async function assemble(
   closing: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<RunningApp> {
-  const log = pino({
-    level: config.log.level,
-    base: null,
-    redact: ['password', '*.password', 'err.config', 'err.parameters', 'err.bindings'],
-  });
+  const log = openLog(config);
   const databaseUrl = config.data.databaseUrl ?? (await embedded(config, log, closing));
   await migrate(databaseUrl);
-  const db = connectPostgres(databaseUrl, config.data.poolSize);
-  closing.push(() => db.destroy());
+  const app = await openParts(config, clock, log, databaseUrl, closing);
+  const { url, open } = await serve(app, closing);
+  // Last, so that a password is made up only where it can be shown.
+  const firstOwner = await ensureOwner(app);
+  open();
+  const database = config.data.databaseUrl === undefined ? 'embedded' : 'external';
+  return { url, database, firstOwner, log, close };
+}
 
-  const redis = config.data.redisUrl
-    ? connectRedis(config.data.redisUrl, (error) =>
-        log.warn({ err: error }, 'Redis is away; the service goes on without it'),
-      )
-    : undefined;
+/** Opens everything that outlives a request, in the order in which the parts need each other. */
+async function openParts(
+  config: Config,
+  clock: Clock,
+  log: Logger,
+  databaseUrl: string,
+  closing: (() => unknown)[],
+): Promise<App> {
+  const db = connectPostgres(databaseUrl, config.data.poolSize);
+  // Revocations, keys and readiness wait behind nobody, however busy the service is.
+  const vital = connectPostgres(databaseUrl, 2);
+  closing.push(() => Promise.all([db.destroy(), vital.destroy()]));
+  const { redisUrl } = config.data;
+  const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl, log);
   closing.push(() => redis?.disconnect());
-  const feed = await openFeed({ db, databaseUrl, redis, redisUrl: config.data.redisUrl, clock, log });
+  const feed = await openFeed({ db: vital, databaseUrl, redis, redisUrl, clock, log });
   closing.push(() => feed.close());
-  const keyring = await openKeyring({ db, feed, config, log });
+  const keyring = await openKeyring({ db: vital, feed, config, log });
   closing.push(() => keyring.close());
-  const hashes = openHashQueue(config.passwords.hashCost);
-  const firstOwner = await ensureOwner({ db, config, hashes });
+  const roles = await openRoles({ db: vital, feed });
+  requireRole(roles, config.accounts.defaultRole);
   const postman = openPostman(db, config, log);
   closing.push(() => postman.close());
-
-  const roles = await openRoles({ db, feed });
-  const app: App = {
+  const hashes = openHashQueue(config.passwords.hashCost);
+  const limiters = openLimiters(config, redis);
+  const app = {
     config,
     clock,
     log,
     db,
+    vital,
     feed,
     keyring,
     roles,
     verified: rememberVerifiedTokens(),
     hashes,
-    limiters: openLimiters(config, redis),
+    limiters,
     postman,
   };
   closing.push(keepTidy(app));
-  const url = await serve(app, closing);
-  return {
-    url,
-    database: config.data.databaseUrl === undefined ? 'embedded' : 'external',
-    firstOwner,
-    log,
-    close,
-  };
+  return app;
 }
 
+function requireRole(roles: Roles, name: string): void {
+  if (!roles.named(name)) throw new ConfigError([`DEFAULT_ROLE: there is no role named ${name}`]);
+}
+
+/** How long to wait before an embedded PostgreSQL that died is started again, in milliseconds. */
+const REVIVE_MS = 500;
+
+/** The PostgreSQL that comes along; were it to die, it is started again on the same socket. */
 async function embedded(config: Config, log: Logger, closing: (() => unknown)[]): Promise<string> {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: config.data.dir,
-    log: (message) => log.info(message),
+  const state = { isClosing: false };
+  const start = () => startEmbeddedPostgres({ dataDir: config.data.dir, onDeath: () => void revive() });
+  const revive = async () => {
+    log.error('PostgreSQL has stopped unexpectedly (see postgres.log in the data folder); starting it again');
+    await delay(REVIVE_MS);
+    if (state.isClosing) return;
+    running = start().catch((error: unknown) => {
+      log.fatal({ err: error }, 'PostgreSQL cannot be started again');
+      throw error;
+    });
+    await running.catch(() => undefined);
+  };
+  let running = start();
+  closing.push(async () => {
+    state.isClosing = true;
+    await running.then((postgres) => postgres.stop()).catch(() => undefined);
   });
-  closing.push(() => postgres.stop());
-  return postgres.url;
+  return (await running).url;
 }
 
 function keepTidy(app: App): () => void {
   const purge = () =>
-    Promise.all([purgeSessions(app), purgeRevocations(app)]).catch((error: unknown) =>
-      app.log.warn({ err: error }, 'nothing could be purged'),
+    Promise.all([purgeSessions(app), purgeRevocations(app), purgeOneTimeTokens(app)]).catch(
+      (error: unknown) => app.log.warn({ err: error }, 'nothing could be purged'),
     );
   const timer = setInterval(() => void purge(), PURGE_EVERY_MS).unref();
   return () => clearInterval(timer);
 }
 
-async function serve(app: App, closing: (() => unknown)[]): Promise<string> {
+async function serve(app: App, closing: (() => unknown)[]): Promise<{ url: string; open: () => void }> {
   const limits = documentLimits({ ...DOCUMENT_LIMITS, credentialMutations });
   const graphql = await openGraphQL(app, buildSchema(), [limits]);
   closing.push(() => graphql.close());
@@ -149,5 +176,5 @@ async function serve(app: App, closing: (() => unknown)[]): Promise<string> {
     await closed;
     clearTimeout(timer);
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, open: doors.open };
 }

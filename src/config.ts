@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
@@ -21,36 +21,42 @@ const list = z.string().transform((v) =>
     .filter((part) => part !== ''),
 );
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
-const urlWithoutSlash = url.transform((v) => v.replace(/\/+$/, ''));
+const publicUrl = url
+  .refine(isPlainAddress, 'must hold neither a user, a query nor a fragment')
+  .transform((v) => v.replace(/\/+$/, ''));
 const origins = list.pipe(z.array(url.transform((v) => new URL(v).origin)));
 const networks = list.pipe(z.array(z.string().refine(isNetwork, 'must hold IP addresses or CIDR ranges')));
-const keys = list.pipe(
-  z.array(z.string().refine(isStrongKey, 'each must be 32 or more random bytes in base64')),
-);
-const gatewaySecrets = list.pipe(
-  z.array(z.string().refine(isStrongSecret, 'each must be at least 24 random characters')),
-);
+const atLeastOne = (one: z.ZodType<string, string>) =>
+  list.pipe(z.array(one).min(1, 'must hold at least one'));
+const keys = atLeastOne(z.string().refine(isStrongKey, 'each must be 32 or more random bytes in base64'));
+const gatewaySecrets = atLeastOne(z.string());
+const number = () => z.coerce.number('must be a number');
+const whole = () => number().int('must be a whole number');
+const POSTGRES = /^(postgres(ql)?|socket):/;
 const compulsory = list.pipe(
   z.array(z.enum(['middleName', 'lastName', 'country', 'birthDate', 'phone', 'telegram'])),
 );
 
 /** Every variable that the service reads, with its check and its default. docs/configuration.md and .env.example say what each is for. */
 export const variables = {
-  NODE_ENV: z.string().default('development'),
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   PORT: z.coerce.number('must be a port number').int().min(0).max(65535).default(4000),
   HOST: z.string().optional(),
   DATA_DIR: z.string().default('.data'),
-  DATABASE_URL: z.string().optional(),
-  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(500).default(10),
+  DATABASE_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
+  DATABASE_POOL_SIZE: whole().min(2).max(500).default(10),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
-  PUBLIC_URL: urlWithoutSlash.optional(),
+  PUBLIC_URL: publicUrl.optional(),
   OWNER_EMAIL: z.email().optional(),
-  OWNER_USERNAME: z.string().min(2).max(64).optional(),
-  OWNER_PASSWORD: z.string().min(6).max(256).optional(),
+  OWNER_USERNAME: z
+    .string()
+    .regex(/^[\p{L}\p{M}\p{N}._+-]{2,64}$/u, 'must have 2 to 64 letters, digits and . _ + -')
+    .optional(),
+  OWNER_PASSWORD: z.string().min(6, 'must have at least 6 characters').max(256).optional(),
   GATEWAY_SECRETS: gatewaySecrets.optional(),
-  LIMITS_SCALE: z.coerce.number().positive().default(1),
-  PASSWORD_HASH_COST: z.coerce.number().int().min(10).max(16).default(12),
-  PASSWORD_MIN_LENGTH: z.coerce.number().int().min(6).max(64).default(8),
+  LIMITS_SCALE: number().positive('must be more than 0').default(1),
+  PASSWORD_HASH_COST: whole().min(10).max(16).default(12),
+  PASSWORD_MIN_LENGTH: whole().min(6).max(64).default(8),
   PASSWORD_BLOCKLIST: onOff(true),
   PASSWORD_PEPPERS: keys.optional(),
   ENCRYPTION_KEYS: keys.optional(),
@@ -68,9 +74,13 @@ export const variables = {
   SIGNING_KEY_ROTATION_SECONDS: seconds(2_592_000, 1, 31_536_000),
   SIGNING_KEY_KEEP_SECONDS: seconds(7800, 1, 31_536_000),
   SIGN_UP_REQUIRED: compulsory.default(['lastName', 'country', 'birthDate']),
-  MIN_AGE: z.coerce.number().int().min(0).max(120).default(13),
+  MIN_AGE: whole().min(0).max(120).default(13),
   REQUIRE_EMAIL_VERIFICATION: onOff(false),
-  DEFAULT_ROLE: z.string().min(1).max(64).default('USER'),
+  DEFAULT_ROLE: z
+    .string()
+    .max(64)
+    .refine((name) => name !== 'OWNER', 'must not make everybody an owner')
+    .default('USER'),
   FRONTEND_URL: origins.default([]),
   TRUSTED_PROXIES: networks.default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -102,11 +112,14 @@ export class ConfigError extends Error {
  */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+    Object.entries(env).filter(
+      ([name, value]) => value !== undefined && (value !== '' || MAY_BE_EMPTY.has(name)),
+    ),
   );
   const parsed = z.object(variables).safeParse(given);
   const production = given['NODE_ENV'] === 'production';
-  const mistakes = parsed.success ? [] : parsed.error.issues.map(describeIssue);
+  // A list says the same of each of its parts.
+  const mistakes = parsed.success ? [] : [...new Set(parsed.error.issues.map(describeIssue))];
   if (production) mistakes.push(...productionMistakes(given));
   if (!parsed.success || mistakes.length > 0) throw new ConfigError(mistakes);
   return group(parsed.data, production, secretsOf(parsed.data));
@@ -115,6 +128,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 function describeIssue(issue: z.core.$ZodIssue): string {
   return `${issue.path.slice(0, 1).join('.')}: ${issue.message}`;
 }
+
+/** Lists for which empty means none, rather than the default. */
+const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['SIGN_UP_REQUIRED']);
 
 function productionMistakes(given: Record<string, string | undefined>): string[] {
   const required = {
@@ -127,6 +143,8 @@ function productionMistakes(given: Record<string, string | undefined>): string[]
   const mistakes = missing.map(([name, why]) => `${name} must be set in production: ${why}`);
   if (given['PUBLIC_URL'] !== undefined && !given['PUBLIC_URL'].startsWith('https://'))
     mistakes.push('PUBLIC_URL must be https in production');
+  if (given['GATEWAY_SECRETS']?.split(',').some((secret) => isWeakSecret(secret.trim())) === true)
+    mistakes.push('GATEWAY_SECRETS: each must be at least 16 random characters in production');
   return mistakes;
 }
 
@@ -170,7 +188,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
       algorithm: v.SIGNING_ALGORITHM,
       leadSeconds: v.SIGNING_KEY_LEAD_SECONDS,
       rotationSeconds: v.SIGNING_KEY_ROTATION_SECONDS,
-      keepSeconds: Math.max(v.SIGNING_KEY_KEEP_SECONDS, v.ACCESS_TOKEN_TTL_SECONDS),
+      keepSeconds: Math.max(v.SIGNING_KEY_KEEP_SECONDS, v.ACCESS_TOKEN_TTL_SECONDS + 60),
     },
     sessions: {
       ttlSeconds: v.SESSION_TTL_SECONDS,
@@ -202,18 +220,48 @@ function secretsOf(v: Variables): Secrets {
 
 function keptSecrets(dir: string): Secrets {
   const file = join(dir, 'secrets.json');
-  const made = {
-    encryptionKeys: [randomBytes(32).toString('base64')],
-    peppers: [randomBytes(32).toString('base64')],
-  };
   mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (!existsSync(file)) makeSecrets(file);
+  const kept = keptShape.safeParse(parseJson(readFileSync(file, 'utf8')));
+  if (kept.success) return kept.data;
+  throw new ConfigError([
+    `${file} is damaged. Bring it back from a backup: without it no password in this database is right and no signing key opens.`,
+  ]);
+}
+
+const keptShape = z.object({
+  encryptionKeys: z.array(z.string()).min(1),
+  peppers: z.array(z.string()).min(1),
+});
+
+/** Of several processes that start at once, one makes the file, whole; the others read it. */
+function makeSecrets(file: string): void {
+  const secret = () => [randomBytes(32).toString('base64')];
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  writeFileSync(draft, `${JSON.stringify({ encryptionKeys: secret(), peppers: secret() }, null, 2)}\n`, {
+    mode: 0o600,
+  });
   try {
-    writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-    return made;
+    linkSync(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return JSON.parse(readFileSync(file, 'utf8')) as Secrets;
+  } finally {
+    unlinkSync(draft);
   }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isPlainAddress(text: string): boolean {
+  if (!URL.canParse(text)) return true; // which is said elsewhere
+  const { username, password, search, hash } = new URL(text);
+  return [username, password, search, hash].every((part) => part === '');
 }
 
 function isNetwork(text: string): boolean {
@@ -225,8 +273,12 @@ function isStrongKey(text: string): boolean {
   return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && bytes.length >= 32 && new Set(bytes).size > 8;
 }
 
-function isStrongSecret(text: string): boolean {
-  return text.length >= 24 && new Set(text).size > 8 && !/change|example|default|placeholder/i.test(text);
+/** Short, monotonous or copied from a manual. */
+function isWeakSecret(text: string): boolean {
+  return (
+    text !== '' &&
+    (text.length < 16 || new Set(text).size < 6 || /change.?me|example|placeholder|default/i.test(text))
+  );
 }
 
 /** A short name for a secret, safe to store and log: the first eight hex digits of its SHA-256. */

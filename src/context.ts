@@ -18,6 +18,8 @@ export interface App {
   readonly clock: Clock;
   readonly log: Logger;
   readonly db: Knex;
+  /** A few connections of their own for what must not wait behind requests: revocations, keys, readiness. */
+  readonly vital: Knex;
   readonly feed: Feed;
   readonly keyring: Keyring;
   readonly roles: Roles;
@@ -48,13 +50,16 @@ export function makeContext(app: App, actor: Actor, bearer: string | undefined, 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
 const UNREADABLE = '';
 
+/** Compares the length first: this is asked of every header of every request. */
+const isAuthorization = (name: string) => name.length === 13 && name.toLowerCase() === 'authorization';
+
 /** The bearer token of a request; undefined without an Authorization header, '' for one that cannot be read as a single bearer. */
 export function bearerOf(request: IncomingMessage): string | undefined {
   const header = request.headers.authorization;
   if (header === undefined) return undefined;
   let seen = 0;
   for (let at = 0; at < request.rawHeaders.length; at += 2)
-    if (request.rawHeaders[at]?.toLowerCase() === 'authorization') seen++;
+    if (isAuthorization(request.rawHeaders[at] ?? '')) seen++;
   return seen === 1 ? (BEARER.exec(header)?.[1] ?? UNREADABLE) : UNREADABLE;
 }
 

@@ -52,7 +52,7 @@ export class AuthError extends GraphQLError {
   }
 }
 
-/** Input that breaks a rule of the graph; the message of the error is that of its first field. */
+/** Input that breaks a rule of the graph; `fields` says which and how. */
 export function badInput(fields: readonly FieldError[]): AuthError {
   return new AuthError('BAD_USER_INPUT', { fields });
 }

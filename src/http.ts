@@ -9,83 +9,104 @@ import { allowOrigin } from './http/cors.js';
 import { discoveryDocument } from './http/discovery.js';
 import { openDoor, type Proof } from './http/door.js';
 import type { GraphQLEndpoint } from './http/graphql.js';
-import { answerEmailVerification } from './http/pages.js';
+import { askToConfirm, confirmEmail } from './http/pages.js';
 
 /** The doors of the service, as a server that does not listen yet. */
 export interface Doors {
   server: Server;
+  /** Until now everything but `/health/live` was answered 503. */
+  open: () => void;
   /** From now on `/health/ready` says no, so that no balancer sends more. */
   drain: () => void;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+/** Where a request comes from, and how it proved that it may knock. */
+interface Caller {
+  origin: Origin;
+  proof: Proof;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void | Promise<void>;
 
 /** Every path and method that is answered; all else is 404 or 405. */
 export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   const isTrusted = trustNetworks(app.config.http.trustedProxies);
   const proofOf = openDoor(app.config);
-  const discovery = discoveryDocument(app.config);
-  const state = { draining: false };
+  const state = { isOpen: false, isDraining: false };
+  const routes = routesOf(app, graphql, state);
 
-  const post: Handler = async (request, response) => {
+  const dispatch: (request: IncomingMessage, response: ServerResponse) => void | Promise<void> = (
+    request,
+    response,
+  ) => {
+    response.setHeader('x-request-id', requestIdOf(request));
+    response.setHeader('x-content-type-options', 'nosniff');
+    if (state.isDraining) response.setHeader('connection', 'close');
+    if (allowOrigin(app.config, request, response)) return;
+    const path = pathOf(request);
+    const route = routes[path];
+    if (!route) return json(response, 404, { error: 'There is nothing at this address.' });
+    if (!state.isOpen && path !== '/health/live')
+      return json(response, 503, { error: 'The service is starting.' });
     const origin = originOf(request, isTrusted);
-    const proof = proofOf(request, origin);
-    if (!proof) return refuseAtTheDoor(request, response);
-    await graphql.post(request, response, clientOf(request, response, origin, proof));
+    const caller = { origin, proof: proofOf(request) };
+    if (path === '/graphql' && !caller.proof) return refuseAtTheDoor(request, response);
+    const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
+    return handler ? handler(request, response, caller) : refuseMethod(response, route);
   };
+  const timeouts = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
+  const server = createServer(timeouts, (request, response) => {
+    // Async, so that what is thrown before the first await is caught as well.
+    (async () => dispatch(request, response))().catch((error: unknown) => fail(app, response, error));
+  });
+  const open = () => {
+    state.isOpen = true;
+  };
+  const drain = () => {
+    state.isDraining = true;
+  };
+  return { server, open, drain };
+}
+
+function routesOf(
+  app: App,
+  graphql: GraphQLEndpoint,
+  state: { isDraining: boolean },
+): Record<string, Record<string, Handler>> {
+  const post: Handler = (request, response, caller) =>
+    graphql.post(request, response, clientOf(request, response, caller));
+  const page: Handler = (request, response) => sandbox(graphql, request, response);
   const ready: Handler = async (_request, response) => {
     const checks = {
-      draining: state.draining,
-      postgres: await isPostgresUp(app.db, 1000),
+      draining: state.isDraining,
+      postgres: await isPostgresUp(app.vital, 1000),
       revocations: app.feed.isFresh(),
     };
     json(response, !checks.draining && checks.postgres && checks.revocations ? 200 : 503, checks);
   };
-  const routes: Record<string, Record<string, Handler>> = {
-    '/graphql': {
-      POST: post,
-      ...(app.config.production ? {} : { GET: (request, response) => sandbox(graphql, request, response) }),
-    },
+  const discovery: Handler = (_request, response) =>
+    cacheable(response, discoveryDocument(app.config, app.keyring.algorithms()));
+  return {
+    '/graphql': { POST: post, ...(app.config.production ? {} : { GET: page }) },
     '/health/live': { GET: (_request, response) => json(response, 200, { status: 'live' }) },
     '/health/ready': { GET: ready },
     '/.well-known/jwks.json': { GET: (request, response) => jwks(app, request, response) },
-    '/.well-known/openid-configuration': { GET: (_request, response) => cacheable(response, discovery) },
-    '/verify-email': answerEmailVerification(app, (request, response) =>
-      clientOf(request, response, originOf(request, isTrusted), undefined),
-    ),
-  };
-  const server = createServer(
-    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
-    (request, response) => {
-      handle(app, routes, state, request, response).catch((error: unknown) => fail(app, response, error));
-    },
-  );
-  return {
-    server,
-    drain: () => {
-      state.draining = true;
+    '/.well-known/openid-configuration': { GET: discovery },
+    '/verify-email': {
+      GET: askToConfirm,
+      POST: (request, response, caller) =>
+        confirmEmail(app, request, response, clientOf(request, response, caller)),
     },
   };
 }
 
-async function handle(
-  app: App,
-  routes: Record<string, Record<string, Handler>>,
-  state: { draining: boolean },
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const url = request.url ?? '/';
+function pathOf({ url = '/' }: IncomingMessage): string {
   const query = url.indexOf('?');
-  const route = routes[query < 0 ? url : url.slice(0, query)];
-  response.setHeader('x-request-id', requestIdOf(request));
-  response.setHeader('x-content-type-options', 'nosniff');
-  if (state.draining) response.setHeader('connection', 'close');
-  if (allowOrigin(app.config, request, response)) return;
-  if (!route) return json(response, 404, { error: 'There is nothing at this address.' });
-  const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
-  if (handler) return handler(request, response);
-  response.setHeader('allow', Object.keys(route).join(', '));
+  return query < 0 ? url : url.slice(0, query);
+}
+
+function refuseMethod(response: ServerResponse, route: Record<string, Handler>): void {
+  response.setHeader('allow', Object.keys(route).join(', ').replace('GET', 'GET, HEAD'));
   json(response, 405, { error: 'This address does not take that method.' });
 }
 
@@ -96,10 +117,10 @@ function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && SOUND_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-function clientOf(request: IncomingMessage, response: ServerResponse, origin: Origin, proof: Proof): Client {
+function clientOf(request: IncomingMessage, response: ServerResponse, { origin, proof }: Caller): Client {
   // The gateway's own address is nobody's: it is no bucket for limits, and no place where somebody signed in.
   const isGateways = proof === 'gateway secret' && !origin.isForwarded;
-  const isLocal = proof === 'loopback';
+  const isLocal = proof === 'loopback' && !origin.isForwarded;
   const userAgent = request.headers['user-agent']?.slice(0, 512).toWellFormed() ?? null;
   return {
     ipAddress: isGateways ? null : origin.ip,
@@ -137,13 +158,17 @@ function sandbox(
 function jwks(app: App, request: IncomingMessage, response: ServerResponse): void {
   const { body, etag } = app.keyring.jwks();
   response.setHeader('etag', etag);
-  if (request.headers['if-none-match'] === etag) {
+  if (isKnown(request.headers['if-none-match'], etag)) {
     response.setHeader('cache-control', CACHEABLE);
     response.statusCode = 304;
     return void response.end();
   }
   cacheable(response, body);
 }
+
+/** If-None-Match: a list, compared weakly, or `*` (RFC 9110 §13.1.2); caches on the way make tags weak. */
+const isKnown = (header: string | undefined, etag: string): boolean =>
+  header?.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, ''))) === true;
 
 const CACHEABLE = 'public, max-age=60';
 

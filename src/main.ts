@@ -1,6 +1,10 @@
 import 'reflect-metadata';
 import { createApp, type RunningApp } from './app.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
+import { isUnavailable } from './errors.js';
+
+/** How long stopping may take in all, in milliseconds: leave, drain, close. */
+const STOP_MS = 16_000;
 
 function welcome({ url, firstOwner, database }: RunningApp, config: Config): string {
   const lines = [
@@ -25,6 +29,8 @@ async function main(): Promise<void> {
   process.stdout.write(welcome(app, config));
   const stop = (signal: NodeJS.Signals) => {
     app.log.info({ signal }, 'stopping');
+    // Whatever hangs by then, a database say, is not worth waiting for.
+    setTimeout(() => process.exit(1), STOP_MS).unref();
     app.close().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -36,9 +42,19 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop).once('SIGINT', stop);
 }
 
+/** What a newcomer can do about it; other errors show where they come from. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof ConfigError) return error.message;
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (code === 'EADDRINUSE')
+    return `Port ${port ?? ''} is in use. Stop what listens there, or choose another one: PORT=4001 npm start`;
+  if (isUnavailable(error))
+    return `The database does not answer (${code ?? error.message}). Is DATABASE_URL right, and is PostgreSQL running there?`;
+  return error.stack ?? error.message;
+}
+
 main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof ConfigError || !(error instanceof Error) ? String(error) : (error.stack ?? error.message)}\n`,
-  );
+  process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
 });

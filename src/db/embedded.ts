@@ -17,8 +17,8 @@ export interface EmbeddedOptions {
   readonly durable?: boolean;
   /** 100 by default. */
   readonly maxConnections?: number;
-  /** Told, in a sentence each, what is being done. */
-  readonly log?: (message: string) => void;
+  /** Told when the server that this call started has stopped without having been asked to. */
+  readonly onDeath?: () => void;
 }
 
 /** A running PostgreSQL that this process started, or found running on the same folder. */
@@ -105,7 +105,7 @@ async function start(
   closeSync(log.fd);
   const outcome = await untilReady(child, folder, deadline);
   if (outcome === 'overtaken') return undefined;
-  if (outcome === 'ready') return own(child, folder, socketFolder, options.log);
+  if (outcome === 'ready') return own(child, folder, socketFolder, options);
   child.kill('SIGQUIT');
   const said = `${outcome}${log.since()}`;
   if (said.includes(REMAINS)) return undefined;
@@ -160,7 +160,7 @@ function own(
   child: ChildProcess,
   folder: string,
   socketFolder: string,
-  log?: (message: string) => void,
+  options: EmbeddedOptions,
 ): EmbeddedPostgres {
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   // Where the kernel cannot be asked to (setpriv), at least an orderly end of this process takes PostgreSQL with it.
@@ -169,7 +169,7 @@ function own(
   let isStopping = false;
   void exited.then(() => {
     process.off('exit', onExit);
-    if (!isStopping) log?.('PostgreSQL has stopped unexpectedly; see postgres.log in the data folder.');
+    if (!isStopping) options.onDeath?.();
   });
   child.unref();
   const stop = async () => {

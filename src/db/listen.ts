@@ -7,36 +7,49 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Listens on `channel` with a connection of its own, and connects again whenever it is lost; `onNotify` also runs after each connect. */
-export function listen(url: string, channel: string, onNotify: () => void): Listener {
-  let client: pg.Client | undefined;
-  let closed = false;
-  let isUp = false;
+/** What a listener tells. */
+export interface Heard {
+  onNotify: () => void;
+  /** After each connect, the first one included: what was said before is not known. */
+  onConnect: () => void;
+}
+
+/** How long closing waits for a server that may hang, in milliseconds. */
+const FAREWELL_MS = 1000;
+const RETRY_MS = 500;
+
+/** Listens on `channel` with a connection of its own, and connects again whenever it is lost. */
+export function listen(url: string, channel: string, heard: Heard): Listener {
+  const state: { client?: pg.Client | undefined; isUp: boolean; isClosed: boolean } = {
+    isUp: false,
+    isClosed: false,
+  };
   let timer: NodeJS.Timeout | undefined;
 
-  const retry = () => {
-    isUp = false;
-    client?.removeAllListeners('end');
-    void client?.end().catch(() => undefined);
-    client = undefined;
-    if (!closed) timer = setTimeout(() => void connect(), 500).unref();
-  };
   const connect = async () => {
-    const next = new pg.Client({
+    const client = new pg.Client({
       connectionString: url,
       application_name: 'authgraph-listen',
       keepAlive: true,
       connectionTimeoutMillis: 2000,
+      query_timeout: 2000,
     });
-    client = next;
-    next.on('error', () => undefined);
-    next.on('notification', onNotify);
+    state.client = client;
+    const retry = () => {
+      if (state.client !== client) return;
+      state.client = undefined;
+      state.isUp = false;
+      void leave(client);
+      if (!state.isClosed) timer = setTimeout(() => void connect(), RETRY_MS).unref();
+    };
+    client.on('error', retry);
+    client.on('end', retry);
+    client.on('notification', heard.onNotify);
     try {
-      await next.connect();
-      next.on('end', retry);
-      await next.query(`listen ${pg.escapeIdentifier(channel)}`);
-      isUp = !closed;
-      onNotify();
+      await client.connect();
+      await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+      state.isUp = state.client === client;
+      heard.onConnect();
     } catch {
       retry();
     }
@@ -44,13 +57,19 @@ export function listen(url: string, channel: string, onNotify: () => void): List
   void connect();
   return {
     get isUp() {
-      return isUp;
+      return state.isUp;
     },
     async close() {
-      closed = true;
+      state.isClosed = true;
       clearTimeout(timer);
-      client?.removeAllListeners('end');
-      await client?.end().catch(() => undefined);
+      const { client } = state;
+      state.client = undefined;
+      if (client) await leave(client);
     },
   };
+}
+
+async function leave(client: pg.Client): Promise<void> {
+  const patience = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref());
+  await Promise.race([client.end().catch(() => undefined), patience]);
 }

@@ -58,12 +58,15 @@ export class Loaders {
   }
 }
 
+/** Without what cannot be an id, and so is nobody's; PostgreSQL would refuse the whole list for it. */
+const possible = (ids: readonly string[]) => ids.filter((id) => UUID.test(id)).map((id) => id.toLowerCase());
+
 /** By id; what cannot be an id is unknown, without asking. */
 function byKey<T extends { id: string }>(
   find: (ids: string[]) => PromiseLike<T[]>,
 ): DataLoader<string, T | undefined> {
   return new DataLoader(async (ids) => {
-    const wanted = ids.filter((id) => UUID.test(id)).map((id) => id.toLowerCase());
+    const wanted = possible(ids);
     const found = new Map((wanted.length > 0 ? await find(wanted) : []).map((row) => [row.id, row]));
     return ids.map((id) => found.get(id.toLowerCase()));
   });
@@ -73,7 +76,10 @@ function grouped<T extends object>(
   find: (ids: readonly string[]) => PromiseLike<T[]>,
 ): DataLoader<string, T[]> {
   return new DataLoader(async (ids) => {
-    const rows = (await find(ids)) as (T & { owner: string })[];
-    return ids.map((id) => rows.filter((row) => row.owner === id));
+    const wanted = possible(ids);
+    const rows = (wanted.length > 0 ? await find(wanted) : []) as (T & { owner: string })[];
+    const byOwner = new Map<string, T[]>(wanted.map((id) => [id, []]));
+    for (const row of rows) byOwner.get(row.owner)?.push(row);
+    return ids.map((id) => byOwner.get(id.toLowerCase()) ?? []);
   });
 }

@@ -19,9 +19,13 @@ const PATIENCE = {
   reply: 6000,
 };
 
+const ignore = () => undefined;
+
 /** A pool of connections; `url` is any PostgreSQL connection string, over TCP or a unix socket. */
 export function connectPostgres(url: string, poolSize: number): Knex {
   return knexPkg({
+    // What goes wrong is thrown, and logged where it is caught.
+    log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
     client: 'pg',
     connection: {
       connectionString: url,

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
+import { SessionModel } from '../db/models/session.js';
 import { UserModel } from '../db/models/user.js';
 import { AuthError } from '../errors.js';
 import type { Feed } from './revocations.js';
@@ -129,17 +130,27 @@ const ADMINISTRATION_LOCK = 7_203_110_004;
 
 /**
  * Opens an act of administration inside its transaction: serialises it and reads anew what the actor may do.
- * @throws {AuthError} FORBIDDEN when the actor is not active any more or lacks the permission
+ * @throws {AuthError} UNAUTHENTICATED when the actor's session has ended, FORBIDDEN when the permission is lacking
  */
 export async function administer(trx: Knex, actor: UserActor, permission: string): Promise<Authority> {
   await lockAdministration(trx);
-  const active = await UserModel.query(trx)
-    .findById(actor.id)
-    .whereNull('deletedAt')
-    .whereNull('suspendedAt');
+  await requireStanding(trx, actor);
   const authority = await readAuthority(trx, actor.id);
-  if (!active || !authority.permissions.has(permission)) throw new AuthError('FORBIDDEN');
+  if (!authority.permissions.has(permission)) throw new AuthError('FORBIDDEN');
   return authority;
+}
+
+/**
+ * Who acts may have been signed out, suspended or deleted since the token was looked at: by an earlier field of the same
+ * document, or on another replica. Asked inside every transaction that acts for an account.
+ * @throws {AuthError} UNAUTHENTICATED
+ */
+export async function requireStanding(trx: Knex, { id, sessionId }: UserActor): Promise<void> {
+  const session = await SessionModel.query(trx)
+    .findById(sessionId)
+    .whereNull('endedAt')
+    .whereExists(UserModel.query(trx).findById(id).whereNull('deletedAt').whereNull('suspendedAt'));
+  if (session?.userId !== id) throw new AuthError('UNAUTHENTICATED');
 }
 
 /** Held until the transaction ends. */

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { RoleModel } from '../db/models/role.js';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
-import type { UserActor } from './access.js';
+import { requireStanding, type UserActor } from './access.js';
 import { changeProfile } from './accounts/change-profile.js';
 import type { AccountDeps } from './accounts/deps.js';
 import { keysOf, tellTaken } from './accounts/names.js';
@@ -58,5 +58,8 @@ export async function updateOwnProfile(
   client: Client,
 ): Promise<UserModel> {
   const changes = readProfileChanges(deps, input);
-  return transaction(deps.db, (unit) => changeProfile(unit, actor, actor.id, changes, client));
+  return transaction(deps.db, async (unit) => {
+    await requireStanding(unit.trx, actor);
+    return changeProfile(unit, actor, actor.id, changes, client);
+  });
 }

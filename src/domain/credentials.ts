@@ -1,12 +1,12 @@
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
-import { lockAdministration, requireNotLastOwner, type UserActor } from './access.js';
+import { lockAdministration, requireNotLastOwner, requireStanding, type UserActor } from './access.js';
 import { erasePresence, type AccountDeps } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
-import { charge, giveBack, type Limiters } from './limits.js';
-import { hashPassword, requireGoodPassword, verifyPassword, type PasswordDeps } from './passwords.js';
+import type { Limiters } from './limits.js';
+import { checkPassword, hashPassword, requireGoodPassword, type PasswordDeps } from './passwords.js';
 import { endSessions } from './sessions.js';
 
 export interface CredentialDeps extends AccountDeps, PasswordDeps {
@@ -35,6 +35,7 @@ export async function changePassword(
   const user = await prove(deps, actor, current, client);
   const passwordHash = await hashPassword(deps, next);
   return transaction(deps.db, async (unit) => {
+    await requireStanding(unit.trx, actor);
     const changed = await replaceHash(unit, user, passwordHash);
     const except = keepSession ? { except: actor.sessionId } : {};
     await endSessions(deps.feed, unit, user.id, undefined, {
@@ -77,9 +78,10 @@ export async function deleteOwnAccount(
   await prove(deps, actor, password, client);
   await transaction(deps.db, async (unit) => {
     await lockAdministration(unit.trx);
+    await requireStanding(unit.trx, actor);
     await requireNotLastOwner(unit.trx, actor.id);
     const user = await UserModel.query(unit.trx).findById(actor.id).forUpdate().throwIfNotFound();
-    if (!user.deletedAt) await erasePresence(deps, unit, actor, user, client);
+    await erasePresence(deps, unit, actor, user, client);
   });
 }
 
@@ -91,13 +93,9 @@ async function prove(
   client: Client,
 ): Promise<UserModel> {
   const user = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
-  await charge(deps.limiters, 'secretChecks', user.emailKey);
-  if (await verifyPassword(deps, password, user.passwordHash)) {
-    await giveBack(deps.limiters, 'secretChecks', user.emailKey);
-    return user;
-  }
+  if (await checkPassword(deps, user.emailKey, password, user.passwordHash)) return user;
   await record(deps.db, client, {
-    type: 'password.change_failed',
+    type: 'password.refused',
     outcome: 'FAILURE',
     actor: actor.id,
     subject: actor.id,

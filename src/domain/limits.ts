@@ -32,22 +32,18 @@ export const limits = {
 
 export type LimitName = keyof typeof limits;
 
-/** The counters of this process, or of all of them where Redis is there. */
-export type Limiters = Readonly<Record<LimitName, RateLimiterAbstract>>;
+/** The counters of this process and, where Redis is there, those of all of them: either may say no. */
+export type Limiters = Readonly<
+  Record<LimitName, { own: RateLimiterAbstract; shared: RateLimiterAbstract | undefined }>
+>;
 
-/** Opens the counters. While Redis is away, each process counts on its own. */
+/** Opens the counters. Emptying Redis, or losing it, leaves each process with its own. */
 export function openLimiters(config: Config, redis: Redis | undefined): Limiters {
   const entries = Object.entries(limits).map(([name, { points, seconds }]) => {
-    const options = {
-      keyPrefix: `authgraph:limit:${name}`,
-      points: Math.max(1, Math.round(points * config.limits.scale)),
-      duration: seconds,
-    };
-    const memory = new RateLimiterMemory(options);
-    return [
-      name,
-      redis ? new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: memory }) : memory,
-    ] as const;
+    const scaled = Math.max(1, Math.round(points * config.limits.scale));
+    const options = { keyPrefix: `authgraph:limit:${name}`, points: scaled, duration: seconds };
+    const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis });
+    return [name, { own: new RateLimiterMemory(options), shared }] as const;
   });
   return Object.fromEntries(entries) as unknown as Limiters;
 }
@@ -55,17 +51,22 @@ export function openLimiters(config: Config, redis: Redis | undefined): Limiters
 /** Takes one point, before the work that it pays for. @throws {AuthError} RATE_LIMITED with retryAfterSeconds */
 export async function charge(limiters: Limiters, name: LimitName, key: string | null): Promise<void> {
   if (key === null) return;
-  try {
-    await limiters[name].consume(key);
-  } catch (error) {
-    if (!(error instanceof RateLimiterRes)) throw error;
-    throw new AuthError('RATE_LIMITED', {
-      retryAfterSeconds: Math.max(1, Math.ceil(error.msBeforeNext / 1000)),
-    });
-  }
+  const { own, shared } = limiters[name];
+  await consume(own, key);
+  if (shared) await consume(shared, key);
+}
+
+async function consume(limiter: RateLimiterAbstract, key: string): Promise<void> {
+  const count: unknown = await limiter.consume(key).catch((refusal: unknown) => refusal);
+  // Anything else is Redis being away, which the counters of this process stand in for.
+  if (!(count instanceof RateLimiterRes) || count.consumedPoints <= limiter.points) return;
+  throw new AuthError('RATE_LIMITED', {
+    retryAfterSeconds: Math.max(1, Math.ceil(count.msBeforeNext / 1000)),
+  });
 }
 
 /** Gives a point back: the check was passed by the one whose account it is. */
 export async function giveBack(limiters: Limiters, name: LimitName, key: string): Promise<void> {
-  await limiters[name].reward(key).catch(() => undefined);
+  const { own, shared } = limiters[name];
+  await Promise.all([own.reward(key), shared?.reward(key)]).catch(() => undefined);
 }

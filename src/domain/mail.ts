@@ -3,10 +3,12 @@ import type { Config } from '../config.js';
 import { OutboxModel } from '../db/models/outbox.js';
 import type { UserModel } from '../db/models/user.js';
 import type { Unit } from '../db/transaction.js';
+import { AuthError } from '../errors.js';
 import { newId } from './ids.js';
+import { charge, type Limiters } from './limits.js';
 import { issueOneTimeToken } from './one-time.js';
 import type { Postman } from './mail/postman.js';
-import { verificationMail, type Mail } from './mail/templates.js';
+import { signUpNotice, verificationMail, type Mail } from './mail/templates.js';
 
 export { openPostman, type Postman } from './mail/postman.js';
 export { escapeHtml } from './mail/templates.js';
@@ -25,6 +27,26 @@ export async function sendVerification(deps: MailDeps, unit: Unit, user: UserMod
   const token = await issueOneTimeToken(unit, 'verify-email', user.id, VERIFICATION_LIFE_SECONDS);
   const link = `${deps.config.http.publicUrl}/verify-email?token=${token}`;
   await post(deps, unit, user, verificationMail({ firstName: user.firstName, link }));
+}
+
+/** Tells an account's owner, through the outbox, that somebody tried to sign up with the address. */
+export async function sendSignUpNotice(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
+  await post(deps, unit, user, signUpNotice({ firstName: user.firstName, link: deps.config.http.publicUrl }));
+}
+
+/** Sends, unless the address has had its share of mail: the caller is answered alike, and nobody is flooded. */
+export async function mailSparingly(
+  limiters: Limiters,
+  emailKey: string,
+  send: () => Promise<void>,
+): Promise<void> {
+  try {
+    await charge(limiters, 'mailToAddress', emailKey);
+  } catch (error) {
+    if (error instanceof AuthError && error.code === 'RATE_LIMITED') return;
+    throw error;
+  }
+  await send();
 }
 
 async function post(deps: MailDeps, unit: Unit, user: UserModel, mail: Mail): Promise<void> {

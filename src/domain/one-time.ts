@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Knex } from 'knex';
 import type { Unit } from '../db/transaction.js';
 import { newId } from './ids.js';
 
@@ -43,4 +44,18 @@ export async function spendOneTimeToken(
     .update({ usedAt: unit.trx.raw('now()') })
     .returning<{ userId: string }[]>('userId');
   return spent[0]?.userId;
+}
+
+/** Voids every secret that was mailed to an account and not used yet, as when its address changes. */
+export async function voidOneTimeTokens(unit: Unit, userId: string): Promise<void> {
+  await unit
+    .trx('oneTimeTokens')
+    .where({ userId })
+    .whereNull('usedAt')
+    .update({ usedAt: unit.trx.raw('now()') });
+}
+
+/** Forgets secrets that are of no use any more. */
+export async function purgeOneTimeTokens({ db }: { db: Knex }): Promise<void> {
+  await db('oneTimeTokens').where('expiresAt', '<', db.raw("now() - interval '7 days'")).delete();
 }

@@ -17,17 +17,17 @@ export interface FirstOwner {
 
 const LETTERS = 'abcdefghijkmnpqrstuvwxyz23456789';
 
-/** Makes the OWNER account of an empty database, with a password of its own unless one is configured. */
+/** Makes the OWNER account of a database that has none, with a password of its own unless one is configured. */
 export async function ensureOwner(
   deps: PasswordDeps & { db: Knex; config: Config },
 ): Promise<FirstOwner | undefined> {
-  if (await anyone(deps.db)) return undefined;
+  if (await anyOwner(deps.db)) return undefined;
   const { email, username, password: given } = deps.config.owner;
   const password = given ?? inventPassword();
   const passwordHash = await hashPassword(deps, password);
   return transaction(deps.db, async (unit) => {
     await lockAdministration(unit.trx);
-    if (await anyone(unit.trx)) return undefined;
+    if (await anyOwner(unit.trx)) return undefined;
     const user = await createAccount(unit, { email, username, firstName: 'Owner' }, passwordHash, OWNER_ROLE);
     await UserModel.query(unit.trx)
       .findById(user.id)
@@ -41,7 +41,12 @@ export async function ensureOwner(
   });
 }
 
-const anyone = async (db: Knex) => (await UserModel.query(db).select('id').first()) !== undefined;
+/** Also one that is deleted or suspended: what a deployment did on purpose is not undone by a start. */
+const anyOwner = async (db: Knex) =>
+  (await db('userRoles')
+    .join('roles', 'roles.id', 'userRoles.roleId')
+    .where({ 'roles.name': OWNER_ROLE })
+    .first('roleId')) !== undefined;
 
 /** Five groups of four letters and digits that are hard to mistake: 100 bits. */
 function inventPassword(): string {

@@ -49,7 +49,8 @@ export async function readPage<M extends Model & { id: string }>(
   request: PageRequest,
 ): Promise<Page<M>> {
   const backward = typeof request.last === 'number';
-  const size = readSize(backward ? 'last' : 'first', backward ? request.last : request.first);
+  const [first, last] = [readSize('first', request.first), readSize('last', request.last)];
+  const size = backward ? last : first;
   const counted = query.clone();
   const descending = order.descending !== backward;
   within(query, order, request.after, 'after', order.descending ? '<' : '>');
@@ -131,5 +132,11 @@ function parseJson(cursor: string): unknown {
 function isOfType(type: Order<never>['type'], value: string): boolean {
   if (type === 'integer') return /^-?\d{1,9}$/.test(value);
   if (type === 'text') return !value.includes('\0') && value.isWellFormed();
-  return /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) && !Number.isNaN(Date.parse(value));
+  return isMoment(value);
+}
+
+/** As our own cursors write it: what JavaScript would carry over (30 February), PostgreSQL would stumble over. */
+function isMoment(text: string): boolean {
+  const moment = Date.parse(text);
+  return !Number.isNaN(moment) && new Date(moment).toISOString() === text && /^(?!0000)\d{4}-/.test(text);
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import bcrypt from 'bcrypt';
 import { fingerprint, type Config } from '../config.js';
 import { AuthError, type FieldError } from '../errors.js';
+import { charge, giveBack, type Limiters } from './limits.js';
 import { isCommonPassword } from './passwords/blocklist.js';
 import type { HashQueue } from './passwords/queue.js';
 
@@ -68,7 +69,7 @@ export async function hashPassword({ config, hashes }: PasswordDeps, password: s
  * account takes as long as a wrong password.
  * @throws {AuthError} RATE_LIMITED when too many hashes wait
  */
-export async function verifyPassword(
+async function verifyPassword(
   { config, hashes }: PasswordDeps,
   password: string,
   stored: string | undefined,
@@ -81,6 +82,28 @@ export async function verifyPassword(
     bcrypt.compare(input, hash && pepper ? hash : await hashes.decoy()),
   );
   return matches && hash !== undefined && pepper !== undefined && isSound;
+}
+
+/**
+ * {@link verifyPassword} within the budget of secret checks: a wrong password uses it up, and neither a right one does
+ * nor a check that could not be made.
+ * @param key whose budget: the account's, or the login's where there is no such account
+ * @throws {AuthError} RATE_LIMITED when the budget is used up or too many hashes wait
+ */
+export async function checkPassword(
+  deps: PasswordDeps & { limiters: Limiters },
+  key: string,
+  password: string,
+  stored: string | undefined,
+): Promise<boolean> {
+  await charge(deps.limiters, 'secretChecks', key);
+  let isWrong = false;
+  try {
+    isWrong = !(await verifyPassword(deps, password, stored));
+    return !isWrong;
+  } finally {
+    if (!isWrong) await giveBack(deps.limiters, 'secretChecks', key);
+  }
 }
 
 /** Whether a stored hash was made with an older pepper or cost and should be made anew while the password is at hand. */

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
+import type { Config } from '../config.js';
 import { PermissionModel } from '../db/models/permission.js';
 import { RoleModel } from '../db/models/role.js';
 import { UserModel } from '../db/models/user.js';
@@ -23,6 +24,7 @@ import { revoke, type Feed } from './revocations.js';
 export type { RoleModel as StoredRole } from '../db/models/role.js';
 
 export interface RoleDeps {
+  config: Config;
   db: Knex;
   feed: Feed;
 }
@@ -125,28 +127,29 @@ export async function updateRole(
   return change(deps, actor, async (unit, own) => {
     const role = await getRole(unit, id);
     requireOutranks(own, Math.max(role.rank, columns.rank ?? 0));
-    requireChangeable(role, columns, permissions);
-    const before = await permissionsOf(unit, id);
+    requireChangeable(deps, role, columns, permissions);
+    const before = await permissionsOf(unit, role.id);
     const after = permissions ? await knownPermissions(unit, permissions) : before;
     requireHolds(own, [...before, ...after]);
     const patch: Partial<RoleModel> = { ...columns, updatedAt: unit.trx.raw('now()') as unknown as Date };
     if (columns.name !== undefined) patch.nameKey = columns.name.toLowerCase();
-    await tellTaken(role.$query(unit.trx).patch(patch));
-    if (permissions) await setPermissions(unit, id, after);
-    if (columns.name !== undefined && columns.name !== role.name) await raiseHolders(deps, unit, id);
+    // Not role.$query().patch(), which would make `role` what it becomes: from here on it is what it was.
+    await tellTaken(RoleModel.query(unit.trx).findById(role.id).patch(patch));
+    if (permissions) await setPermissions(unit, role.id, after);
+    if (columns.name !== undefined && columns.name !== role.name) await raiseHolders(deps, unit, role.id);
     const details = {
       role: role.name,
       before: { rank: role.rank, permissions: before },
       after: { rank: columns.rank ?? role.rank, permissions: after },
     };
-    await record(unit.trx, client, { type: 'role.updated', actor: actor.id, subject: id, details });
-    return { id };
+    await record(unit.trx, client, { type: 'role.updated', actor: actor.id, subject: role.id, details });
+    return role;
   });
 }
 
 /** Takes a role from everybody who has it. @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT for a built-in one */
 export async function deleteRole(
-  deps: RoleDeps & { defaultRole: string },
+  deps: RoleDeps,
   actor: UserActor,
   id: string,
   client: Client,
@@ -154,19 +157,20 @@ export async function deleteRole(
   await change(deps, actor, async (unit, own) => {
     const role = await getRole(unit, id);
     requireOutranks(own, role.rank);
-    if (role.builtIn || role.name === deps.defaultRole)
+    const { defaultRole } = deps.config.accounts;
+    if (role.builtIn || role.name === defaultRole)
       throw new AuthError('CONFLICT', { message: 'Built-in roles and the default role cannot be deleted.' });
-    const before = await permissionsOf(unit, id);
+    const before = await permissionsOf(unit, role.id);
     requireHolds(own, before);
-    await releaseHolders(deps, unit, id, deps.defaultRole);
+    await releaseHolders(deps, unit, role.id, defaultRole);
     await role.$query(unit.trx).delete();
     await record(unit.trx, client, {
       type: 'role.deleted',
       actor: actor.id,
-      subject: id,
+      subject: role.id,
       details: { role: role.name, before: { rank: role.rank, permissions: before } },
     });
-    return { id };
+    return role;
   });
 }
 
@@ -227,6 +231,7 @@ async function getRole(unit: Unit, id: string): Promise<RoleModel> {
 
 /** Built-in roles keep name and rank, and OWNER keeps everything, so that nobody can lock the last door behind themselves. */
 function requireChangeable(
+  { config }: RoleDeps,
   role: RoleModel,
   columns: RoleChanges,
   permissions: readonly string[] | undefined,
@@ -235,6 +240,10 @@ function requireChangeable(
   const moved = columns.rank !== undefined && columns.rank !== role.rank;
   if (role.builtIn && (renamed || moved))
     throw new AuthError('CONFLICT', { message: 'Built-in roles keep their name and rank.' });
+  if (role.name === config.accounts.defaultRole && renamed)
+    throw new AuthError('CONFLICT', {
+      message: 'The default role keeps its name, which the configuration knows.',
+    });
   if (role.name === OWNER_ROLE && permissions)
     throw new AuthError('CONFLICT', { message: 'OWNER keeps every permission.' });
 }

@@ -56,7 +56,11 @@ export async function revokeSession(
     if (!session || !(session.userId === actor.id || actor.permissions.has('sessions:manage')))
       throw new AuthError('NOT_FOUND');
     if (session.userId !== actor.id) await requireMayManageSessions(unit, actor, session.userId);
-    await endSessions(deps.feed, unit, session.userId, id, { reason: 'revoked', actor: actor.id, client });
+    await endSessions(deps.feed, unit, session.userId, session.id, {
+      reason: 'revoked',
+      actor: actor.id,
+      client,
+    });
   });
 }
 
@@ -68,10 +72,10 @@ export async function revokeUserSessions(
   client: Client,
 ): Promise<number> {
   return transaction(deps.db, async (unit) => {
-    if (!isId(userId) || !(await UserModel.query(unit.trx).findById(userId)))
-      throw new AuthError('NOT_FOUND');
-    await requireMayManageSessions(unit, actor, userId);
-    return endSessions(deps.feed, unit, userId, undefined, { reason: 'revoked', actor: actor.id, client });
+    const user = isId(userId) ? await UserModel.query(unit.trx).findById(userId) : undefined;
+    if (!user) throw new AuthError('NOT_FOUND');
+    await requireMayManageSessions(unit, actor, user.id);
+    return endSessions(deps.feed, unit, user.id, undefined, { reason: 'revoked', actor: actor.id, client });
   });
 }
 

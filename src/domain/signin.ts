@@ -5,9 +5,9 @@ import { AuthError } from '../errors.js';
 import { findByLogin, lookupKey, statusOf } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
-import { charge, giveBack, type Limiters } from './limits.js';
-import { sendVerification, type MailDeps } from './mail.js';
-import { hashPassword, isOutdated, verifyPassword, type PasswordDeps } from './passwords.js';
+import type { Limiters } from './limits.js';
+import { mailSparingly, sendVerification, type MailDeps } from './mail.js';
+import { checkPassword, hashPassword, isOutdated, type PasswordDeps } from './passwords.js';
 import { completeTokens, openSession, type Opened, type SessionDeps, type Tokens } from './sessions.js';
 
 export interface SignInDeps extends SessionDeps, PasswordDeps, MailDeps {
@@ -28,13 +28,12 @@ export async function signIn(
   password: string,
   client: Client,
 ): Promise<SignedIn> {
-  const key = lookupKey(login).slice(0, 320);
-  await charge(deps.limiters, 'secretChecks', key);
   const user = await findByLogin(deps.db, login);
-  const matches = await verifyPassword(deps, password, user?.passwordHash);
+  // By the login as it was given, known or not: a budget shared by an account's names would tell which belong together.
+  const key = lookupKey(login).slice(0, 320);
+  const matches = await checkPassword(deps, key, password, user?.passwordHash);
   if (!user || !matches)
     return refuse(deps, client, user, 'credentials', new AuthError('INVALID_CREDENTIALS'));
-  await giveBack(deps.limiters, 'secretChecks', key);
   await requireActive(deps, client, user);
   if (deps.config.accounts.requireEmailVerification && !user.emailVerifiedAt)
     return awaitVerification(deps, user);
@@ -42,8 +41,9 @@ export async function signIn(
 }
 
 async function enter(deps: SignInDeps, user: UserModel, password: string, client: Client): Promise<SignedIn> {
+  // The upgrade can wait for the next sign-in; nobody is turned away over it.
   const rehashed = isOutdated(deps.config, user.passwordHash)
-    ? await hashPassword(deps, password)
+    ? await hashPassword(deps, password).catch(() => undefined)
     : undefined;
   const opened = await transaction(deps.db, (unit) => open(deps, unit, user, rehashed, client));
   if (!opened) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));
@@ -77,7 +77,9 @@ async function open(
 }
 
 async function awaitVerification(deps: SignInDeps, user: UserModel): Promise<SignedIn> {
-  await transaction(deps.db, (unit) => sendVerification(deps, unit, user));
+  await mailSparingly(deps.limiters, user.emailKey, () =>
+    transaction(deps.db, (unit) => sendVerification(deps, unit, user)),
+  );
   return { kind: 'unverified', email: user.email };
 }
 

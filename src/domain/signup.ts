@@ -1,9 +1,17 @@
-import { type UserModel } from '../db/models/user.js';
+import type { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
-import { createAccount, readNewProfile, requireFree, type ProfileInput } from './accounts.js';
+import { AuthError, conflict, type FieldError } from '../errors.js';
+import {
+  createAccount,
+  findByLogin,
+  readNewProfile,
+  requireFree,
+  statusOf,
+  type ProfileInput,
+} from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
-import { sendVerification } from './mail.js';
+import { mailSparingly, sendSignUpNotice, sendVerification } from './mail.js';
 import { hashPassword } from './passwords.js';
 import { completeTokens, openSession } from './sessions.js';
 import type { SignedIn, SignInDeps } from './signin.js';
@@ -12,8 +20,11 @@ export interface SignUpInput extends ProfileInput {
   password: string;
 }
 
+type NewProfile = ReturnType<typeof readNewProfile>;
+
 /**
- * Opens an account and signs it in, unless the deployment wants its email address confirmed first.
+ * Opens an account and signs it in, unless the deployment wants its email address confirmed first: there an address that
+ * is taken is answered like any other, and its owner is told by mail.
  * @throws {AuthError} RATE_LIMITED, BAD_USER_INPUT, UNDERAGE, WEAK_PASSWORD, CONFLICT naming the field that is taken
  */
 export async function signUp(
@@ -22,9 +33,51 @@ export async function signUp(
   client: Client,
 ): Promise<SignedIn> {
   const profile = readNewProfile(deps, input, password);
-  await requireFree(deps.db, profile);
+  const isFree = await isNameFree(deps, profile);
   const passwordHash = await hashPassword(deps, password);
-  const waits = deps.config.accounts.requireEmailVerification;
+  const signedIn = isFree ? await enrol(deps, profile, passwordHash, client) : undefined;
+  return signedIn ?? answerTaken(deps, profile);
+}
+
+const isConflict = (error: unknown): error is AuthError =>
+  error instanceof AuthError && error.code === 'CONFLICT';
+
+/** @returns false where the address is taken and that is nobody's business; usernames are public */
+async function isNameFree(deps: SignInDeps, profile: NewProfile): Promise<boolean> {
+  try {
+    await requireFree(deps.db, profile);
+    return true;
+  } catch (error) {
+    if (!deps.config.accounts.requireEmailVerification || !isConflict(error)) throw error;
+    const fields = error.extensions['fields'] as FieldError[];
+    const told = fields.find(({ name }) => name !== 'email');
+    if (told) throw conflict(told.name, told.message);
+    return false;
+  }
+}
+
+/** @returns undefined where somebody else was faster and that is nobody's business */
+async function enrol(
+  deps: SignInDeps,
+  profile: NewProfile,
+  passwordHash: string,
+  client: Client,
+): Promise<SignedIn | undefined> {
+  try {
+    return await open(deps, profile, passwordHash, client);
+  } catch (error) {
+    // A race is lost over one name at a time; whatever is taken is told.
+    if (isConflict(error) && !(await isNameFree(deps, profile))) return undefined;
+    throw error;
+  }
+}
+
+async function open(
+  deps: SignInDeps,
+  profile: NewProfile,
+  passwordHash: string,
+  client: Client,
+): Promise<SignedIn> {
   const opened = await transaction(deps.db, async (unit) => {
     const user = await createAccount(unit, profile, passwordHash, deps.config.accounts.defaultRole);
     await record(unit.trx, client, {
@@ -34,7 +87,7 @@ export async function signUp(
       details: { by: 'sign-up' },
     });
     await sendVerification(deps, unit, user);
-    return waits ? undefined : firstSession(deps, unit, user, client);
+    return deps.config.accounts.requireEmailVerification ? undefined : firstSession(deps, unit, user, client);
   });
   return opened
     ? { kind: 'tokens', tokens: await completeTokens(deps, opened) }
@@ -52,4 +105,14 @@ async function firstSession(deps: SignInDeps, unit: Unit, user: UserModel, clien
     details: { session: opened.session.id, amr: ['pwd'] },
   });
   return opened;
+}
+
+/** The answer that a free address gets, and word to whom it belongs. */
+async function answerTaken(deps: SignInDeps, { email }: NewProfile): Promise<SignedIn> {
+  const owner = await findByLogin(deps.db, email);
+  if (owner && statusOf(owner) === 'ACTIVE')
+    await mailSparingly(deps.limiters, owner.emailKey, () =>
+      transaction(deps.db, (unit) => sendSignUpNotice(deps, unit, owner)),
+    );
+  return { kind: 'unverified', email };
 }

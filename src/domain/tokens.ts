@@ -3,6 +3,7 @@ import { compactVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { LONGEST_ACCESS_TOKEN_SECONDS, type Config } from '../config.js';
 import type { Clock } from './clock.js';
+import { isId } from './ids.js';
 import type { Feed } from './revocations.js';
 import { parseCompact } from './tokens/compact.js';
 import type { Keyring } from './tokens/keyring.js';
@@ -65,7 +66,8 @@ export type VerifiedTokens = LRUCache<string, Genuine>;
 interface Genuine {
   readonly claims: AccessClaims;
   readonly kid: string;
-  readonly nbf: number | undefined;
+  /** 0 where the token does not say. */
+  readonly nbf: number;
 }
 
 /** How many verified tokens a process remembers; about a kilobyte each. */
@@ -80,6 +82,8 @@ export const rememberVerifiedTokens = (): VerifiedTokens => new LRUCache({ max: 
 export interface TokenSubject {
   id: string;
   sessionId: string;
+  /** No access token outlives its session. */
+  sessionEndsAt: Date;
   version: number;
   username: string;
   email: string;
@@ -98,7 +102,7 @@ export async function issueAccessToken(
   const { issuer, audience, ttlSeconds } = deps.config.tokens;
   const { kid, algorithm, key } = deps.keyring.signing();
   const iat = Math.floor(deps.clock.now() / 1000);
-  const exp = iat + ttlSeconds;
+  const exp = Math.min(iat + ttlSeconds, Math.floor(subject.sessionEndsAt.getTime() / 1000));
   const { id: sub, sessionId: sid, version: ver, amr, aal } = subject;
   const claims = {
     iss: issuer,
@@ -171,10 +175,10 @@ async function proveGenuine(deps: TokenDeps, text: string): Promise<Genuine | Re
 }
 
 function readClaims(config: Config, claims: Record<string, unknown>, kid: string): Genuine | Rejection {
-  const { iss, aud, sub, sid, jti, iat, exp, nbf } = claims;
-  const texts = [iss, sub, sid, jti];
-  const times = [iat, exp, ...(nbf === undefined ? [] : [nbf])];
-  if (!texts.every((value) => typeof value === 'string' && value !== '') || !times.every(Number.isFinite))
+  const { iss, aud, sub, sid, jti, iat, exp, nbf = 0, ver = 0, roles = [] } = claims;
+  if (typeof iss !== 'string' || !isText(jti) || ![sub, sid].every((id) => isText(id) && isId(id)))
+    return 'MALFORMED';
+  if (![iat, exp, nbf, ver].every(Number.isFinite) || !(Array.isArray(roles) && roles.every(isText)))
     return 'MALFORMED';
   if (iss !== config.tokens.issuer) return 'UNTRUSTED_ISSUER';
   if (!(Array.isArray(aud) ? aud : [aud]).includes(config.tokens.audience)) return 'WRONG_AUDIENCE';
@@ -182,15 +186,17 @@ function readClaims(config: Config, claims: Record<string, unknown>, kid: string
   return {
     claims: { ver: 0, amr: [], aal: 1, ...claims } as unknown as AccessClaims,
     kid,
-    nbf: nbf as number | undefined,
+    nbf: nbf as number,
   };
 }
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 /** Times, the subject's state, revocation: asked anew at every use. */
 function judge(deps: TokenDeps, { claims, nbf }: Genuine): Verification {
   const now = deps.clock.now() / 1000;
   if (claims.exp + TOLERANCE_SECONDS <= now) return { rejection: 'EXPIRED', claims };
-  if (Math.max(claims.iat, nbf ?? 0) - TOLERANCE_SECONDS > now) return { rejection: 'NOT_YET_VALID', claims };
+  if (Math.max(claims.iat, nbf) - TOLERANCE_SECONDS > now) return { rejection: 'NOT_YET_VALID', claims };
   const status = deps.feed.subject(claims.sub)?.status;
   if (status === 'DELETED') return { rejection: 'SUBJECT_DELETED', claims };
   if (status === 'SUSPENDED') return { rejection: 'SUBJECT_DISABLED', claims };

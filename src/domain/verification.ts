@@ -14,9 +14,9 @@ export interface VerificationDeps extends TokenDeps, AccessDeps {}
 export interface TokenQuestion {
   token: string;
   /** Asks as well for access to this service. */
-  serviceId?: string | null;
+  serviceId?: string | null | undefined;
   /** Permissions that the subject must all have. */
-  requires?: readonly string[] | null;
+  requires?: readonly string[] | null | undefined;
 }
 
 /** What a verification answers; data, whatever the token is like. */

@@ -23,7 +23,7 @@ export interface Origin {
   /** What limits by address count: IPv4 as it is, IPv6 by its /64. */
   readonly network: string;
   readonly isLoopback: boolean;
-  /** True where a trusted proxy named the address; false where it is that of the connection. */
+  /** True where a trusted proxy passed the request on; false where the caller made the connection. */
   readonly isForwarded: boolean;
 }
 
@@ -33,8 +33,10 @@ export function originOf(request: IncomingMessage, isTrusted: TrustedNetworks): 
   const forwarded = request.headers['x-forwarded-for'];
   if (forwarded === undefined) return peers.get(remote) ?? rememberPeer(remote);
   const peer = parse(remote) ?? NOWHERE;
-  const named = isTrusted(peer) ? furthest(String(forwarded), isTrusted) : undefined;
-  return describe(named ?? peer, named !== undefined);
+  const isForwarded = isTrusted(peer);
+  // What cannot be read counts as the proxy's own address: no way round the limits, and none to pass for a local caller.
+  const named = isForwarded ? furthest(String(forwarded), isTrusted) : undefined;
+  return describe(named ?? peer, isForwarded);
 }
 
 function furthest(header: string, isTrusted: TrustedNetworks): Address | undefined {

@@ -29,7 +29,8 @@ function refuse(status: BodyRefused['status'], message: string): Promise<never> 
   return Promise.reject(new BodyRefused(status, message));
 }
 
-function readBytes(request: IncomingMessage): Promise<Buffer> {
+/** Reads a body of bounded size. @throws {BodyRefused} */
+export function readBytes(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

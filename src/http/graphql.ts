@@ -111,7 +111,7 @@ function send(
 ): void {
   const text = body.kind === 'complete' ? body.string : '';
   const isPlainJson = headers.get('content-type')?.startsWith('application/json') === true;
-  response.statusCode = isGraphQL && isPlainJson ? 200 : (status ?? 200);
+  response.statusCode = isGraphQL && isPlainJson && status === 400 ? 200 : (status ?? 200);
   for (const [name, value] of headers) response.setHeader(name, value);
   response.setHeader('cache-control', 'no-store');
   response.end(text);

@@ -4,61 +4,46 @@ import type { Client } from '../domain/client.js';
 import { verifyEmail } from '../domain/email-verification.js';
 import { charge } from '../domain/limits.js';
 import { escapeHtml } from '../domain/mail.js';
-import { AuthError } from '../errors.js';
+import { presentable, type ErrorCode } from '../errors.js';
+import { readBytes } from './body.js';
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
-
-const MOST_BYTES = 2048;
-
-/** The page that the link in a mail opens: GET shows a button and consumes nothing, POST confirms the address. */
-export function answerEmailVerification(
-  app: App,
-  clientOf: (request: IncomingMessage, response: ServerResponse) => Client,
-): Record<string, Handler> {
-  return {
-    GET: (request, response) =>
-      page(
-        response,
-        200,
-        'Confirm your email address',
-        form(new URL(request.url ?? '/', 'http://localhost').searchParams.get('token') ?? ''),
-      ),
-    POST: async (request, response) => {
-      const client = clientOf(request, response);
-      const token = new URLSearchParams(await readForm(request)).get('token') ?? '';
-      const isConfirmed = await confirm(app, token, client);
-      if (isConfirmed)
-        page(response, 200, 'Thank you', '<p>Your email address is confirmed. You can close this page.</p>');
-      else
-        page(
-          response,
-          400,
-          'This link is not valid any more',
-          '<p>It was used before, or it is too old. Sign in to ask for a new one.</p>',
-        );
-    },
-  };
+/** The page that the link in a mail opens: it shows a button and consumes nothing. */
+export function askToConfirm(request: IncomingMessage, response: ServerResponse): void {
+  const token = new URL(request.url ?? '/', 'http://localhost').searchParams.get('token') ?? '';
+  page(response, 200, 'Confirm your email address', form(token));
 }
 
-async function confirm(app: App, token: string, client: Client): Promise<boolean> {
+/** What the button does. */
+export async function confirmEmail(
+  app: App,
+  request: IncomingMessage,
+  response: ServerResponse,
+  client: Client,
+): Promise<void> {
+  const token = new URLSearchParams((await readBytes(request)).toString('utf8')).get('token') ?? '';
   try {
     await charge(app.limiters, 'linksFromAddress', client.network);
     await verifyEmail(app, token, client);
-    return true;
+    page(response, 200, 'Thank you', '<p>Your email address is confirmed. You can close this page.</p>');
   } catch (error) {
-    if (error instanceof AuthError) return false;
-    throw error;
+    const [status, title, body] = REFUSALS[presentable(error).code] ?? UNEXPECTED;
+    page(response, status, title, body);
   }
 }
 
-async function readForm(request: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const chunk of request) {
-    text += String(chunk);
-    if (text.length > MOST_BYTES) return '';
-  }
-  return text;
-}
+const UNEXPECTED = [
+  503,
+  'This did not work',
+  '<p>Please try again in a moment. Your link is still good.</p>',
+] as const;
+const REFUSALS: Partial<Record<ErrorCode, readonly [status: number, title: string, body: string]>> = {
+  ONE_TIME_TOKEN_INVALID: [
+    400,
+    'This link is not valid any more',
+    '<p>It was used before, or it is too old. Sign in to ask for a new one.</p>',
+  ],
+  RATE_LIMITED: [429, 'Too many tries', '<p>Please wait a few minutes and open the link again.</p>'],
+};
 
 const form = (token: string) =>
   `<form method="post" action="/verify-email"><input type="hidden" name="token" value="${escapeHtml(token)}"><button>Confirm</button></form>`;

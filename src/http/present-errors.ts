@@ -4,6 +4,7 @@ import {
   type GraphQLError,
   isInputType,
   Kind,
+  OperationTypeNode,
   typeFromAST,
   type GraphQLFormattedError,
   type VariableDefinitionNode,
@@ -18,13 +19,21 @@ const ABOUT_THE_DOCUMENT = new Set([
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'OPERATION_RESOLUTION_FAILURE',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
   'BAD_REQUEST',
 ]);
+
+/** graphql-js finds out only when it executes, and raises an error without a code. */
+const NO_SUBSCRIPTIONS: GraphQLFormattedError = {
+  message: 'There are no subscriptions.',
+  extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+};
 
 /** The last look at every answer: errors leave with a code of the catalogue and nothing that was not meant to leave. */
 export const presentErrors: GraphQLRequestListener<Context> = {
   willSendResponse(request) {
-    request.contextValue.progress.isGraphQL = true;
+    // Not there, whatever its type says, where no document came along.
+    request.contextValue.progress.isGraphQL = Boolean(request.source);
     const { body } = request.response;
     if (request.errors && body.kind === 'single') body.singleResult.errors = present(request, request.errors);
     return Promise.resolve();
@@ -38,7 +47,11 @@ function present(request: Request, errors: readonly GraphQLError[]): GraphQLForm
       error.originalError instanceof AuthError ||
       error instanceof AuthError,
   );
-  const presented = rest.map((error) => presentOne(request.contextValue, error));
+  const presented = rest.map((error) =>
+    request.operation?.operation === OperationTypeNode.SUBSCRIPTION
+      ? NO_SUBSCRIPTIONS
+      : presentOne(request.contextValue, error),
+  );
   // Variables of a wrong type: the library's own messages would repeat their values.
   if (rest.length < errors.length) presented.unshift(badInput(faultsOfVariables(request)).toJSON());
   return presented;
@@ -46,7 +59,7 @@ function present(request: Request, errors: readonly GraphQLError[]): GraphQLForm
 
 function presentOne({ app, client }: Context, error: GraphQLError): GraphQLFormattedError {
   if (ABOUT_THE_DOCUMENT.has(String(error.extensions['code']))) return withoutHttp(error);
-  const known = presentable(error);
+  const known = faultOfArgument(error) ?? presentable(error);
   const { requestId } = client;
   if (known.code === 'INTERNAL_SERVER_ERROR')
     app.log.error({ err: error.originalError ?? error, requestId, path: error.path }, 'unexpected error');
@@ -60,6 +73,12 @@ function presentOne({ app, client }: Context, error: GraphQLError): GraphQLForma
     ...(error.path ? { path: error.path } : {}),
     extensions,
   };
+}
+
+/** graphql-js found an argument null or missing while it was executing: a variable with a default that was given as null, say. */
+function faultOfArgument(error: GraphQLError): AuthError | undefined {
+  const [, name] = error.originalError ? [] : (/^Argument "(\w+)"/.exec(error.message) ?? []);
+  return name === undefined ? undefined : badInput([{ name, message: 'Must not be null.' }]);
 }
 
 function withoutHttp(error: GraphQLError): GraphQLFormattedError {
@@ -95,7 +114,9 @@ function faultsOf(
 function describe(variable: string, path: readonly (string | number)[], error: GraphQLError): FieldError {
   const [, missing] = /^Field "(\w+)" of required type/.exec(error.message) ?? [];
   const [, unknown] = /^Field "(\w+)" is not defined/.exec(error.message) ?? [];
-  const name = [...path, ...((missing ?? unknown) ? [missing ?? unknown] : [])].join('.') || variable;
+  // A place in a list means nothing without the list's name.
+  const inside = typeof path[0] === 'number' ? [variable, ...path] : path;
+  const name = [...inside, ...((missing ?? unknown) ? [missing ?? unknown] : [])].join('.') || variable;
   if (missing) return { name, message: 'Is required.' };
   if (unknown) return { name, message: 'Is not a field of this input.' };
   if (error.message.includes('not to be null')) return { name, message: 'Must not be null.' };

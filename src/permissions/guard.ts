@@ -2,14 +2,15 @@ import { createRequire } from 'node:module';
 import type * as Shield from 'graphql-shield';
 import { defaultFieldResolver, isObjectType, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Context } from '../context.js';
-import { charge } from '../domain/limits.js';
-import { anyone } from './rules.js';
+import { charge, type LimitName } from '../domain/limits.js';
+import { presentable } from '../errors.js';
+import { anyone, nobody, type Rule } from './rules.js';
 import { table, type Row } from './table.js';
 
 // The CommonJS build: the other one imports a name that Node 23 and later no longer have.
-const { allow, deny, rule, shield } = createRequire(import.meta.url)('graphql-shield') as typeof Shield;
+const { allow, rule, shield } = createRequire(import.meta.url)('graphql-shield') as typeof Shield;
 
-type Resolve = GraphQLFieldResolver<unknown, Context>;
+type Resolve = GraphQLFieldResolver<unknown, Context, Record<string, unknown>>;
 type Wrapper = (resolve: Resolve, ...args: Parameters<Resolve>) => unknown;
 
 /**
@@ -18,7 +19,9 @@ type Wrapper = (resolve: Resolve, ...args: Parameters<Resolve>) => unknown;
  */
 export function guard(schema: GraphQLSchema): GraphQLSchema {
   const tree = Object.fromEntries(Object.entries(table).map(([type, rows]) => [type, mapRows(rows)]));
-  const generated = shield(tree, { fallbackRule: deny, allowExternalErrors: true }).generate(schema);
+  // Not shield's own `deny`, which compiles to something that is no function and speaks no code of ours.
+  const options = { fallbackRule: compile({ rule: nobody }), allowExternalErrors: true };
+  const generated = shield(tree, options).generate(schema);
   for (const [typeName, wrappers] of Object.entries(generated as Record<string, Record<string, Wrapper>>))
     wrap(schema, typeName, wrappers);
   return schema;
@@ -30,17 +33,33 @@ const mapRows = (rows: Record<string, Row>) =>
 function compile(row: Row) {
   if (row.rule === anyone && !row.limit) return allow;
   return rule({ cache: 'no_cache' })(
-    async (parent: { id?: string }, args: Record<string, unknown>, context: Context) => {
-      const verdict = row.rule.check(context.actor, parent, args, context);
-      if (verdict === true && row.limit) await chargeFor(row.limit, context);
-      return verdict;
+    async (parent: { id?: string }, args: Record<string, unknown>, context: Context, info) => {
+      const verdict = row.rule.check(context.actor, parent, args, context, info);
+      return verdict === true && row.limit ? chargeFor(row.limit, context) : verdict;
     },
   );
 }
 
-async function chargeFor(limit: NonNullable<Row['limit']>, { app, actor, client }: Context): Promise<void> {
+// Answers the error: what a rule throws, shield takes for a plain no, whose error says nothing.
+async function chargeFor(limit: LimitName, { app, actor, client }: Context): Promise<true | Error> {
   const key = limit === 'changesByAccount' ? (actor.kind === 'user' ? actor.id : null) : client.network;
-  await charge(app.limiters, limit, key);
+  try {
+    await charge(app.limiters, limit, key);
+    return true;
+  } catch (error) {
+    return presentable(error);
+  }
+}
+
+/**
+ * Shield's wrapper makes a promise of every field, which costs more than the field. Whom a rule lets through at once needs
+ * none of it; shield hears of the rest, and refuses.
+ */
+function letThrough(rule: Rule, resolve: Resolve, wrapper: Wrapper): Resolve {
+  return (parent, args, context, info) => {
+    const isAllowed = rule.check(context.actor, parent as { id?: string }, args, context, info) === true;
+    return isAllowed ? resolve(parent, args, context, info) : wrapper(resolve, parent, args, context, info);
+  };
 }
 
 function wrap(schema: GraphQLSchema, typeName: string, wrappers: Record<string, Wrapper>): void {
@@ -51,7 +70,7 @@ function wrap(schema: GraphQLSchema, typeName: string, wrappers: Record<string, 
     const row = table[typeName]?.[name];
     if (!wrapper || (row?.rule === anyone && !row.limit)) continue;
     const resolve = (field.resolve ?? defaultFieldResolver) as Resolve;
-    field.resolve = (parent: unknown, args: Record<string, unknown>, context: Context, info) =>
-      wrapper(resolve, parent, args, context, info);
+    const guarded: Resolve = (parent, args, context, info) => wrapper(resolve, parent, args, context, info);
+    field.resolve = row && !row.limit ? letThrough(row.rule, resolve, wrapper) : guarded;
   }
 }

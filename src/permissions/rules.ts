@@ -1,3 +1,4 @@
+import { isUnionType, type GraphQLResolveInfo, type GraphQLSchema } from 'graphql';
 import type { Actor } from '../domain/access.js';
 import type { Context } from '../context.js';
 import { AuthError, badInput } from '../errors.js';
@@ -10,6 +11,7 @@ export interface Rule {
     parent: { id?: string },
     args: Record<string, unknown>,
     context: Context,
+    info: Pick<GraphQLResolveInfo, 'schema'>,
   ) => true | AuthError;
 }
 
@@ -34,18 +36,27 @@ export const known: Rule = {
 /** How many entities one request may ask for. */
 const MOST_REPRESENTATIONS = 1000;
 
-/** {@link known}, with a bounded list of keys: other subgraphs' references to what is ours. */
+/** {@link known}, with a bounded list of keys of entities: other subgraphs' references to what is ours. */
 export const referrer: Rule = {
   name: 'known',
-  check: (actor, _parent, { representations }) => {
-    const tooMany = Array.isArray(representations) && representations.length > MOST_REPRESENTATIONS;
-    if (tooMany)
-      return badInput([
-        { name: 'representations', message: `Must have at most ${MOST_REPRESENTATIONS} entries.` },
-      ]);
-    return actor.kind !== 'anonymous' || unknownCaller(actor);
+  check: (actor, _parent, { representations }, _context, { schema }) => {
+    if (actor.kind === 'anonymous') return unknownCaller(actor);
+    const fault = faultOf(representations as unknown[], schema);
+    return fault === undefined || badInput([{ name: 'representations', message: fault }]);
   },
 };
+
+/** The subgraph library would answer the whole list with an unexpected error. */
+function faultOf(representations: readonly unknown[], schema: GraphQLSchema): string | undefined {
+  if (representations.length > MOST_REPRESENTATIONS)
+    return `Must have at most ${MOST_REPRESENTATIONS} entries.`;
+  const union = schema.getType('_Entity');
+  const names = new Set<unknown>(isUnionType(union) ? union.getTypes().map(({ name }) => name) : []);
+  const named = (one: unknown) => (one as { __typename?: unknown } | null)?.__typename;
+  return representations.every((one) => names.has(named(one)))
+    ? undefined
+    : 'Each must be an object with the __typename of an entity and its key.';
+}
 
 /** {@link known}, or the holder of a token that asks about that very token, however it fares. */
 export const verifier: Rule = {

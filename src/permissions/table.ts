@@ -92,7 +92,12 @@ export const table: Record<string, Record<string, Row>> = {
 
   // Reached only by those who may see all of it: references.ts and the fields above decide.
   Session: open('id createdAt lastSeenAt expiresAt ipAddress device location amr aal current'),
-  Role: open('id name description rank permissions builtIn userCount'),
+  // The gateway alone, which may follow any reference, sees a role's name and place, and not what it opens.
+  Role: {
+    ...open('id name description rank builtIn'),
+    permissions: row(signedIn),
+    userCount: row(signedIn),
+  },
   Service: open('id name description status createdAt updatedAt'),
   Permission: open('name description builtIn'),
   SigningKey: open('kid algorithm state publishedAt activatesAt retiredAt removedAt'),

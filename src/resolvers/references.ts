@@ -22,9 +22,13 @@ export const references = {
     return user && !user.deletedAt ? shapeUser(user) : tombstone(key('id', id));
   },
 
-  Role: async ({ id }: Reference, { loaders }: Context): Promise<Role | null> => {
+  /** Only one's own, or any for holders of roles:read; for the gateway alone any, as far as the table opens it. */
+  Role: async ({ id }: Reference, { loaders, actor }: Context): Promise<Role | null> => {
     const role = await loaders.of('role').load(key('id', id));
-    return role ? shapeRole(role) : null;
+    const maySee = (name: string) =>
+      actor.kind === 'gateway' ||
+      (actor.kind === 'user' && (actor.roles.includes(name) || actor.permissions.has('roles:read')));
+    return role && maySee(role.name) ? shapeRole(role) : null;
   },
 
   /** Only one's own, or anybody's for holders of sessions:manage. */

@@ -59,13 +59,7 @@ export class RolesResolver {
     description: 'Deletes a role and takes it from everybody who has it; built-in roles stay.',
   })
   async deleteRole(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<boolean> {
-    const { app, client } = context;
-    await deleteRole(
-      { ...app, defaultRole: app.config.accounts.defaultRole },
-      actingUser(context),
-      id,
-      client,
-    );
+    await deleteRole(context.app, actingUser(context), id, context.client);
     return true;
   }
 

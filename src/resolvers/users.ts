@@ -9,6 +9,7 @@ import {
   suspendAccount,
   updateProfile,
 } from '../domain/accounts.js';
+import { isId } from '../domain/ids.js';
 import { listSessions, revokeUserSessions } from '../domain/sessions.js';
 import { AuthError } from '../errors.js';
 import { ForwardPageArgs } from '../schema/page.js';
@@ -19,6 +20,7 @@ import { actingUser } from './actor.js';
 import { shapePage, shapeRole, shapeSession, shapeUser } from './shapes.js';
 
 const target = { description: 'The account.' };
+const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** Accounts: seen and managed. */
 @Resolver(() => User)
@@ -141,6 +143,8 @@ export class UsersResolver {
     @Args(() => ForwardPageArgs) page: ForwardPageArgs,
     @Ctx() { app, actor }: Context,
   ): Promise<SessionConnection> {
-    return shapePage(await listSessions(app.db, id, page), (session) => shapeSession(session, actor));
+    // What a reference to an unknown account was given as its id may be anything.
+    const sessions = await listSessions(app.db, isId(id) ? id : NOBODY, page);
+    return shapePage(sessions, (session) => shapeSession(session, actor));
   }
 }

@@ -15,7 +15,7 @@ export class SignUpInput {
 
   @Field(() => String, {
     description:
-      'The password; common ones and those that contain the username or email address are refused.',
+      'The password; common ones are refused, and so is one that is just a name or the email address of the account.',
   })
   password: string;
 
@@ -64,7 +64,7 @@ export class SignInInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'The deviceToken of an earlier AuthPayload on this device; spares it the limits meant for strangers.',
+      'The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet.',
   })
   deviceToken?: string | null;
 }
@@ -99,7 +99,8 @@ export class AuthPayload {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Marks this device as known when sent with the next sign-in; worthless without a password.',
+    description:
+      'Marks this device as known when sent with the next sign-in; worthless without a password. Null while the service issues none.',
   })
   deviceToken?: string | null;
 

@@ -7,7 +7,7 @@ import { AuthResolver } from '../resolvers/auth.js';
 import { MeResolver } from '../resolvers/me.js';
 import { references } from '../resolvers/references.js';
 import { RolesResolver } from '../resolvers/roles.js';
-import { TokensResolver } from '../resolvers/tokens.js';
+import { leanQueries, TokensResolver } from '../resolvers/tokens.js';
 import { UsersResolver } from '../resolvers/users.js';
 import { Service } from './service.js';
 
@@ -35,6 +35,8 @@ export function printSubgraph(schema: GraphQLSchema = codeFirst()): string {
 export function buildSchema(): GraphQLSchema {
   const schema = codeFirst();
   const resolvers = createResolversMap(schema) as Record<string, Record<string, unknown>>;
+  // type-graphql makes a promise of every argument; these need none.
+  resolvers['Query'] = { ...resolvers['Query'], ...leanQueries };
   for (const [type, resolve] of Object.entries(references))
     resolvers[type] = { ...resolvers[type], __resolveReference: resolve };
   const subgraph = buildSubgraphSchema([

@@ -97,7 +97,9 @@ export class TokenVerification {
   @Field(() => String, { nullable: true, description: 'Who issued the token.' })
   issuer?: string | null;
 
-  @Field(() => [String], { description: 'What the token is narrowed to; empty when it is not.' })
+  @Field(() => [String], {
+    description: 'What the token may be used for: for accounts, their permissions. Empty unless valid.',
+  })
   scopes: readonly string[];
 
   @Field(() => DateTime, { nullable: true, description: 'When the token expires.' })

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startGateway } from '../../gateway/serve.js';
-import { startApp } from '../harness/app.js';
-import { as, startSupergraph } from './supergraph.js';
+import { codeOf, whoAmI } from '../harness/calls.js';
+import { join } from '../harness/people.js';
+import { startSupergraph, type Supergraph } from './supergraph.js';
 
 const key = () => randomBytes(32).toString('base64');
 
@@ -15,36 +16,38 @@ const production = {
   GATEWAY_SECRETS: `${nextSecret},${secret}`,
 };
 
-describe('a gateway that proves itself', () => {
-  it('is let in with either of two secrets, and lets its callers in as nobody', async () => {
-    const graph = await startSupergraph(production, secret);
-    const ana = await graph.signUp('Ana');
-    const me = await graph.ask('{ me { id } }', {}, as(ana));
-    expect(me.data).toEqual({ me: { id: ana.id } });
-    const nobody = await graph.ask('{ me { id } }');
-    expect(nobody.errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
-    await graph.close();
+let graph: Supergraph;
+beforeAll(async () => {
+  graph = await startSupergraph(production, secret);
+});
+afterAll(() => graph.close());
+
+describe('in production, a gateway', () => {
+  it('that proves itself is let in, and its callers are who their bearers say, or nobody', async () => {
+    const ana = await join(graph);
+    expect((await whoAmI(graph, ana.access)).data).toEqual({ me: { id: ana.id } });
+    expect(codeOf(await graph.graphql('{ me { id } }'))).toBe('UNAUTHENTICATED');
+  });
+
+  it('may use either of two secrets, so that they can be changed without a gap', async () => {
+    const authUrl = `${graph.app.url}/graphql`;
+    const next = await startGateway({ authUrl, port: 0, secret: nextSecret });
+    await next.close();
   });
 
   it('is told what to set when its secret is wrong or missing', async () => {
-    const app = await startApp(production);
-    const authUrl = `${app.url}/graphql`;
+    const authUrl = `${graph.app.url}/graphql`;
     await expect(startGateway({ authUrl, port: 0 })).rejects.toThrow(/GATEWAY_SECRET/);
     await expect(startGateway({ authUrl, port: 0, secret: key() })).rejects.toThrow(/GATEWAY_SECRET/);
-    await app.close();
   });
 
-  it('alone reaches _entities and _service: without proof both answer 401, one text, and nothing else', async () => {
-    const app = await startApp(production);
-    const queries = [
-      '{ _service { sdl } }',
-      'query { _entities(representations: [{ __typename: "User", id: "1" }]) { __typename } }',
-      '{ __typename }',
-    ];
-    for (const query of queries) {
-      const answer = await app.graphql(query);
-      expect(answer).toMatchObject({
+  it('alone reaches the service: without proof _entities, _service and all else answer one and the same 401', async () => {
+    const entities = '{ _entities(representations: [{ __typename: "User", id: "1" }]) { __typename } }';
+    for (const query of ['{ _service { sdl } }', entities, '{ __typename }']) {
+      const { status, data, errors } = await graph.app.graphql(query);
+      expect({ status, data, errors }).toEqual({
         status: 401,
+        data: {},
         errors: [
           {
             message: 'Direct access to internal service is not allowed',
@@ -52,12 +55,12 @@ describe('a gateway that proves itself', () => {
           },
         ],
       });
-      expect(answer.data).toEqual({});
     }
-    await app.close();
   });
+});
 
-  it('is told how to start a service where none runs', async () => {
+describe('a gateway without a service behind it', () => {
+  it('is told how to start one', async () => {
     const nowhere = startGateway({ authUrl: 'http://127.0.0.1:9/graphql', port: 0 });
     await expect(nowhere).rejects.toThrow(/npm start/);
   });

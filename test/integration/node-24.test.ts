@@ -97,7 +97,12 @@ function moveUnlessThere(draft: string, home: string): void {
 async function startBuilt(node: string): Promise<Service> {
   const folder = makeTempDir();
   const port = await findFreePort();
-  const env = { PATH: process.env['PATH'] ?? '', PORT: String(port), DATA_DIR: folder, PASSWORD_HASH_COST: '10' };
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    PORT: String(port),
+    DATA_DIR: folder,
+    PASSWORD_HASH_COST: '10',
+  };
   const child = spawn(node, [join(ROOT, 'dist', 'src', 'main.js')], {
     cwd: folder,
     env,

@@ -1,6 +1,6 @@
 import { Base } from './base.js';
 
-/** A stored account; the hash stays in the domain, which hands out {@link Account} instead. */
+/** A stored account. Its hash never leaves the domain: shapes.ts names every property that the graph may show. */
 export class UserModel extends Base {
   static override tableName = 'users';
   id: string;

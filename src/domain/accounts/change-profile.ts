@@ -3,6 +3,7 @@ import type { Unit } from '../../db/transaction.js';
 import type { UserActor } from '../access.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
+import { voidOneTimeTokens } from '../one-time.js';
 import { keysOf, requireFree, tellTaken } from './names.js';
 import type { Profile } from './profile.js';
 import { now } from './standing.js';
@@ -16,8 +17,14 @@ export async function changeProfile(
   client: Client,
 ): Promise<UserModel> {
   await requireFree(unit.trx, changes, id);
-  const patch: Partial<UserModel> = { ...changes, ...keysOf(changes), updatedAt: now(unit) };
-  if (changes.email !== undefined) patch.emailVerifiedAt = null;
+  const keys = keysOf(changes);
+  const patch: Partial<UserModel> = { ...changes, ...keys, updatedAt: now(unit) };
+  const { emailKey } = await UserModel.query(unit.trx).findById(id).forUpdate().throwIfNotFound();
+  if (keys.emailKey !== undefined && keys.emailKey !== emailKey) {
+    // What was mailed to the old address proves nothing about the new one.
+    patch.emailVerifiedAt = null;
+    await voidOneTimeTokens(unit, id);
+  }
   await tellTaken(UserModel.query(unit.trx).findById(id).patch(patch));
   await record(unit.trx, client, {
     type: 'account.updated',

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { QueryBuilder } from 'objection';
 import { UserModel } from '../../db/models/user.js';
+import { badInput } from '../../errors.js';
 import { isId } from '../ids.js';
 import { readPage, type Order, type Page, type PageRequest } from '../pages.js';
 import type { SubjectStatus } from '../revocations.js';
@@ -63,12 +64,14 @@ function narrow(
 }
 
 function narrowBySearch(query: Accounts, search: string): void {
-  const pattern = `%${sane(lookupKey(search))
-    .slice(0, LONGEST_SEARCH)
-    .replace(/[\\%_]/g, '\\$&')}%`;
+  if (search.length > LONGEST_SEARCH)
+    throw badInput([{ name: 'search', message: `Must have at most ${LONGEST_SEARCH} characters.` }]);
+  const pattern = `%${sane(lookupKey(search)).replace(/[\\%_]/g, '\\$&')}%`;
   void query.where((any) => {
     void any.where('usernameKey', 'like', pattern).orWhere('emailKey', 'like', pattern);
-    void any.orWhereRaw("lower(concat_ws(' ', first_name, middle_name, last_name)) like ?", [pattern]);
+    void any.orWhereRaw("lower(normalize(concat_ws(' ', first_name, middle_name, last_name), nfkc)) like ?", [
+      pattern,
+    ]);
   });
 }
 

@@ -31,7 +31,7 @@ export async function updateProfile(
   const changes = readProfileChanges(deps, input);
   return manage(deps, actor, id, async (unit, target) => {
     requireExisting(target);
-    return changeProfile(unit, actor, id, changes, client);
+    return changeProfile(unit, actor, target.id, changes, client);
   });
 }
 
@@ -61,7 +61,13 @@ export async function restoreAccount(
 ): Promise<UserModel> {
   return manage(deps, actor, id, (unit, target) =>
     target.deletedAt
-      ? changeStanding(deps, unit, id, { deletedAt: null }, { type: 'account.restored', actor, client })
+      ? changeStanding(
+          deps,
+          unit,
+          target.id,
+          { deletedAt: null },
+          { type: 'account.restored', actor, client },
+        )
       : Promise.resolve(target),
   );
 }
@@ -86,7 +92,7 @@ export async function suspendAccount(
       requireExisting(target);
       if (target.suspendedAt) return target;
       const change = { suspendedAt: now(unit), suspensionReason: reason };
-      return changeStanding(deps, unit, id, change, {
+      return changeStanding(deps, unit, target.id, change, {
         type: 'account.suspended',
         actor,
         client,
@@ -110,7 +116,7 @@ export async function reinstateAccount(
     return changeStanding(
       deps,
       unit,
-      id,
+      target.id,
       { suspendedAt: null, suspensionReason: null },
       { type: 'account.reinstated', actor, client },
     );
@@ -133,23 +139,23 @@ export async function setRoles(
     actor,
     id,
     async (unit, target, own) => {
-      const before = await readAuthority(unit.trx, id);
+      const before = await readAuthority(unit.trx, target.id);
       const roles = await findRoles(deps, unit, roleIds);
       const after = roles.map((role) => role.name).sort();
       if (before.roles.includes(OWNER_ROLE) && !after.includes(OWNER_ROLE))
-        await requireNotLastOwner(unit.trx, id);
+        await requireNotLastOwner(unit.trx, target.id);
       requireExisting(target);
       requireOutranks(own, before.rank);
       for (const role of roles) await requireMayGrant(unit, own, role);
-      await unit.trx('userRoles').where({ userId: id }).delete();
-      await unit.trx('userRoles').insert(roles.map((role) => ({ userId: id, roleId: role.id })));
+      await unit.trx('userRoles').where({ userId: target.id }).delete();
+      await unit.trx('userRoles').insert(roles.map((role) => ({ userId: target.id, roleId: role.id })));
       await record(unit.trx, client, {
         type: 'roles.set',
         actor: actor.id,
-        subject: id,
+        subject: target.id,
         details: { before: [...before.roles].sort(), after },
       });
-      return raiseVersion(deps, unit, id, {});
+      return raiseVersion(deps, unit, target.id, {});
     },
     { checksRank: false },
   );
@@ -194,8 +200,9 @@ async function manage(
     const own = await administer(unit.trx, actor, 'users:manage');
     const target = isId(id) ? await UserModel.query(unit.trx).findById(id).forUpdate() : undefined;
     if (!target) throw new AuthError('NOT_FOUND');
-    if (endsStanding) await requireNotLastOwner(unit.trx, id);
-    if (checksRank) requireOutranks(own, (await readAuthority(unit.trx, id)).rank);
+    // The id as it is stored from here on: a client may spell it in capitals.
+    if (endsStanding) await requireNotLastOwner(unit.trx, target.id);
+    if (checksRank) requireOutranks(own, (await readAuthority(unit.trx, target.id)).rank);
     return work(unit, target, own);
   });
 }

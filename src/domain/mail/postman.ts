@@ -18,11 +18,15 @@ const LOOK_EVERY_MS = 15_000;
 const LEASE_SECONDS = 60;
 const LONGEST_WAIT_SECONDS = 3600;
 const BATCH = 10;
+/** Well within the lease, in milliseconds. */
+const SMTP_TIMEOUTS = { connectionTimeout: 5000, greetingTimeout: 5000, socketTimeout: 10_000 };
+/** After so many tries a mail is given up: its links have expired by then. */
+const MOST_TRIES = 40;
 
 /** Starts delivering: by SMTP where SMTP_URL is set, else as .eml files in the mail folder of the data directory. */
 export function openPostman(db: Knex, config: Config, log: Logger): Postman {
   const deliver = config.mail.smtpUrl
-    ? bySmtp(createTransport(config.mail.smtpUrl), config)
+    ? bySmtp(createTransport(withTimeouts(config.mail.smtpUrl)), config)
     : intoFolder(config);
   let running: Promise<void> | undefined;
   const state = { again: false, closed: false };
@@ -82,15 +86,22 @@ async function handOver(
     await deliver(mail);
     await OutboxModel.query(db).deleteById(mail.id);
   } catch (error) {
-    const wait = Math.min(LONGEST_WAIT_SECONDS, 2 ** Math.min(mail.tries, 12));
-    log.warn(
-      { err: error, mail: mail.id, tries: mail.tries },
-      'a mail could not be handed over; it will be tried again',
-    );
-    await OutboxModel.query(db)
-      .findById(mail.id)
-      .patch({ nextTryAt: db.raw("now() + ? * interval '1 second'", [wait]) });
+    const about = { err: error, mail: mail.id, tries: mail.tries };
+    if (mail.tries >= MOST_TRIES) {
+      log.error(about, 'a mail could not be handed over for more than a day; it is given up');
+      await OutboxModel.query(db).deleteById(mail.id);
+    } else {
+      log.warn(about, 'a mail could not be handed over; it will be tried again');
+      await postpone(db, mail);
+    }
   }
+}
+
+async function postpone(db: Knex, { id, tries }: OutboxModel): Promise<void> {
+  const wait = Math.min(LONGEST_WAIT_SECONDS, 2 ** Math.min(tries, 12));
+  await OutboxModel.query(db)
+    .findById(id)
+    .patch({ nextTryAt: db.raw("now() + ? * interval '1 second'", [wait]) });
 }
 
 const compose = (config: Config, mail: OutboxModel) => ({
@@ -101,6 +112,13 @@ const compose = (config: Config, mail: OutboxModel) => ({
   html: mail.bodyHtml,
   messageId: `<${mail.id}@authgraph>`,
 });
+
+function withTimeouts(smtpUrl: string): string {
+  const url = new URL(smtpUrl);
+  for (const [name, ms] of Object.entries(SMTP_TIMEOUTS))
+    if (!url.searchParams.has(name)) url.searchParams.set(name, String(ms));
+  return url.href;
+}
 
 function bySmtp(transport: Transporter, config: Config) {
   return async (mail: OutboxModel): Promise<void> => {

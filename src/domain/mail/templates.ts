@@ -16,6 +16,17 @@ export function verificationMail({ firstName, link }: { firstName: string; link:
   );
 }
 
+/** Says that the address has an account already; no link in it opens or confirms anything. */
+export function signUpNotice({ firstName, link }: { firstName: string; link: string }): Mail {
+  return write(
+    'You have an account already',
+    `Hello ${firstName},`,
+    'somebody tried to open an account with this email address, which belongs to yours. If it was you, sign in as before.',
+    link,
+    'If it was not you, there is nothing to do.',
+  );
+}
+
 function write(subject: string, greeting: string, request: string, link: string, footnote: string): Mail {
   const paragraphs = [greeting, request, footnote].map((line) => `<p>${escapeHtml(line)}</p>`);
   paragraphs.splice(2, 0, `<p><a href="${escapeHtml(link)}">${escapeHtml(subject)}</a></p>`);

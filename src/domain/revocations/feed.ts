@@ -52,80 +52,29 @@ export interface Feed {
 
 /** Loads the feed and keeps it up to date by Redis, LISTEN and polling; each of them only says "look now". */
 export async function openFeed(deps: FeedDeps): Promise<Feed> {
-  const sessions = new Map<string, number>();
-  const subjects = new Map<string, Subject>();
-  const reloads: Record<'roles' | 'keys', (() => Promise<void>)[]> = { roles: [], keys: [] };
-  let cursor = 0;
-  let heardAt = Number.NEGATIVE_INFINITY;
-  let running: Promise<void> | undefined;
-  let queued: Promise<void> | undefined;
-  let closed = false;
-
-  const age = () => deps.clock.monotonic() - heardAt;
-
-  const apply = (row: RevocationModel) => {
-    const expiresAt = row.expiresAt.getTime();
-    if (row.kind === 'session') sessions.set(row.key, expiresAt);
-    if (row.kind === 'subject')
-      subjects.set(row.key, { status: row.status ?? 'ACTIVE', version: row.version ?? 0, expiresAt });
+  const news = openNews(deps);
+  const { poll, age } = news;
+  const state = { isClosed: false, isDeaf: false };
+  const heard = () => {
+    if (state.isDeaf) deps.log.info('revocations are heard again');
+    state.isDeaf = false;
   };
-
-  const readNews = async () => {
-    const startedAt = deps.clock.monotonic();
-    const kinds = new Set<string>();
-    for (let more = true; more;) {
-      const rows = await RevocationModel.query(deps.db)
-        .where('seq', '>', cursor)
-        .orderBy('seq')
-        .limit(PAGE)
-        .timeout(3000);
-      for (const row of rows) {
-        apply(row);
-        kinds.add(row.kind);
-      }
-      cursor = rows.at(-1)?.seq ?? cursor;
-      more = rows.length === PAGE;
-    }
-    for (const kind of ['roles', 'keys'] as const)
-      if (kinds.has(kind)) await Promise.all(reloads[kind].map((reload) => reload()));
-    heardAt = startedAt;
-  };
-
-  const start = () => {
-    running = readNews().finally(() => (running = undefined));
-    return running;
-  };
-  // A reading under way may have begun before the news was committed: whoever asks meanwhile waits for the next one.
-  const poll = (): Promise<void> => {
-    if (!running) return start();
-    queued ??= running
-      .catch(() => undefined)
-      .then(() => {
-        queued = undefined;
-        return start();
-      });
-    return queued;
+  const deaf = (error: unknown) => {
+    if (!state.isDeaf) deps.log.warn({ err: error }, 'revocations cannot be read');
+    state.isDeaf = true;
   };
   const look = () => {
-    if (!closed)
-      poll().catch((error: unknown) => deps.log.warn({ err: error }, 'revocations could not be read'));
+    if (!state.isClosed) poll().then(heard, deaf);
   };
-
-  const ensureFresh = async () => {
-    if (age() <= FRESH_MS) return;
-    const asked = (running ?? poll()).catch(() => undefined);
-    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, ASK_MS).unref())]);
-    if (age() > STALE_MS) throw new AuthError('SERVICE_UNAVAILABLE');
-  };
-
-  const forget = () => {
-    const now = deps.clock.now();
-    for (const [key, expiresAt] of sessions) if (expiresAt < now) sessions.delete(key);
-    for (const [key, { expiresAt }] of subjects) if (expiresAt < now) subjects.delete(key);
-  };
-
   await poll();
-  const listener = listen(deps.databaseUrl, CHANNEL, look);
+  const listener = listen(deps.databaseUrl, CHANNEL, {
+    onNotify: look,
+    // A lost connection may mean another server, with its own numbering of the latest rows: all is read anew.
+    onConnect: () => {
+      news.startOver();
+      look();
+    },
+  });
   const subscriber = deps.redisUrl ? subscribeRedis(deps.redisUrl, CHANNEL, look) : undefined;
   let timer: NodeJS.Timeout;
   const tick = () => {
@@ -133,25 +82,93 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     timer = setTimeout(tick, listener.isUp ? POLL_MS : POLL_MS_WITHOUT_LISTEN).unref();
   };
   tick();
-  const forgetting = setInterval(forget, 60_000).unref();
+  const forgetting = setInterval(news.forget, 60_000).unref();
 
   return {
     isFresh: () => age() <= FRESH_MS,
-    ensureFresh,
-    isSessionRevoked: (sessionId) => sessions.has(sessionId),
-    subject: (id) => subjects.get(id),
-    on: (kind, reload) => void reloads[kind].push(reload),
+    async ensureFresh() {
+      if (age() <= FRESH_MS) return;
+      const patience = new Promise((resolve) => setTimeout(resolve, ASK_MS).unref());
+      await Promise.race([poll().catch(() => undefined), patience]);
+      if (age() > STALE_MS) throw new AuthError('SERVICE_UNAVAILABLE');
+    },
+    isSessionRevoked: (sessionId) => news.sessions.has(sessionId),
+    subject: (id) => news.subjects.get(id),
+    on: (kind, reload) => void news.reloads[kind].push(reload),
     poll,
     publish: () => void deps.redis?.publish(CHANNEL, '').catch(() => undefined),
     async close() {
-      closed = true;
+      state.isClosed = true;
       clearTimeout(timer);
       clearInterval(forgetting);
       subscriber?.disconnect();
       await listener.close();
-      await running?.catch(() => undefined);
     },
   };
+}
+
+type Reloaded = 'roles' | 'keys';
+
+/** What was read so far, and how to read on: one reader at a time. */
+function openNews({ db, clock }: FeedDeps) {
+  const sessions = new Map<string, number>();
+  const subjects = new Map<string, Subject>();
+  const reloads: Record<Reloaded, (() => Promise<void>)[]> = { roles: [], keys: [] };
+  // Kinds that have changed and were not read again yet; a reload that fails is tried again by the next reading.
+  const outdated = new Set<Reloaded>();
+  let cursor = 0;
+  let heardAt = Number.NEGATIVE_INFINITY;
+
+  const apply = ({ kind, key, status, version, expiresAt }: RevocationModel) => {
+    if (kind === 'session') sessions.set(key, expiresAt.getTime());
+    else if (kind !== 'subject') outdated.add(kind);
+    else if ((version ?? 0) >= (subjects.get(key)?.version ?? 0))
+      subjects.set(key, {
+        status: status ?? 'ACTIVE',
+        version: version ?? 0,
+        expiresAt: expiresAt.getTime(),
+      });
+  };
+  const readNews = async () => {
+    const startedAt = clock.monotonic();
+    for (let more = true; more;) {
+      const rows = await RevocationModel.query(db)
+        .where('seq', '>', cursor)
+        .orderBy('seq')
+        .limit(PAGE)
+        .timeout(3000);
+      rows.forEach(apply);
+      cursor = rows.at(-1)?.seq ?? cursor;
+      more = rows.length === PAGE;
+    }
+    for (const kind of [...outdated]) {
+      await Promise.all(reloads[kind].map((reload) => reload()));
+      outdated.delete(kind);
+    }
+    heardAt = startedAt;
+  };
+
+  let latest: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  // A reading under way may have begun before the news was committed: whoever asks meanwhile shares the next one.
+  const poll = (): Promise<void> => {
+    next ??= latest = latest
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return readNews();
+      });
+    return next;
+  };
+  const forget = () => {
+    const now = clock.now();
+    for (const [key, expiresAt] of sessions) if (expiresAt < now) sessions.delete(key);
+    for (const [key, { expiresAt }] of subjects) if (expiresAt < now) subjects.delete(key);
+  };
+  const startOver = () => {
+    cursor = 0;
+  };
+  return { sessions, subjects, reloads, poll, forget, startOver, age: () => clock.monotonic() - heardAt };
 }
 
 /** Tells all processes to look at the feed now, and waits until this one has. */

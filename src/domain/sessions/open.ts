@@ -73,6 +73,7 @@ export async function completeTokens(
   const subject = {
     id: user.id,
     sessionId: session.id,
+    sessionEndsAt: session.expiresAt,
     version: user.authzVersion,
     username: user.username,
     email: user.email,

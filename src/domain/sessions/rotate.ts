@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Knex } from 'knex';
 import { RefreshTokenModel } from '../../db/models/refresh-token.js';
 import { SessionModel } from '../../db/models/session.js';
 import { UserModel } from '../../db/models/user.js';
@@ -26,6 +27,7 @@ const TRIES = 4;
 /** A refusal that is decided inside the transaction and told only after its commit, so that a revocation stays. */
 interface Refusal {
   refused: ErrorCode;
+  details?: { retryAfterSeconds: number };
 }
 
 type StoredToken = RefreshTokenModel & { age: number; successorState: string | null };
@@ -39,11 +41,27 @@ type StoredToken = RefreshTokenModel & { age: number; successorState: string | n
 export async function rotate(deps: SessionDeps, text: string, client: Client): Promise<Tokens> {
   const presented = readRefreshToken(text);
   if (!presented) throw new AuthError('REFRESH_TOKEN_INVALID');
-  const outcome = await retryOnLock(TRIES, Math.random, () =>
-    transaction(deps.db, (unit) => decide(deps, unit, presented, client)),
+  const outcome = await together(deps.db, text, () =>
+    retryOnLock(TRIES, Math.random, () =>
+      transaction(deps.db, (unit) => decide(deps, unit, presented, client)),
+    ),
   );
-  if ('refused' in outcome) throw new AuthError(outcome.refused);
+  if ('refused' in outcome) throw new AuthError(outcome.refused, outcome.details);
   return completeTokens(deps, outcome);
+}
+
+const underWay = new WeakMap<Knex, Map<string, Promise<unknown>>>();
+
+/**
+ * Calls with one and the same token share one look into the database: a client's burst holds one connection, not all of
+ * the pool. That nothing forks does not depend on it: the row lock sees to that, for any number of processes.
+ */
+function together<T>(db: Knex, token: string, work: () => Promise<T>): Promise<T> {
+  const calls = underWay.get(db) ?? new Map<string, Promise<unknown>>();
+  underWay.set(db, calls);
+  const shared = (calls.get(token) ?? work().finally(() => calls.delete(token))) as Promise<T>;
+  calls.set(token, shared);
+  return shared;
 }
 
 async function decide(
@@ -57,7 +75,7 @@ async function decide(
   if (!token || !timingSafeEqual(token.secretHash, hashSecret(presented.secret)))
     return { refused: 'REFRESH_TOKEN_INVALID' };
   const user = await UserModel.query(unit.trx).findById(session.userId).throwIfNotFound();
-  const refusal = await refuseAsDead(unit, session, token, user);
+  const refusal = await refuseAsDead(deps, unit, session, token, user);
   if (refusal) return refusal;
   if (token.state === 'active') return succeed(deps, unit, session, user, presented, client);
   return replayOrReuse(deps, unit, session, user, token, presented, client);
@@ -87,6 +105,7 @@ async function readToken(unit: Unit, id: string): Promise<StoredToken | undefine
 
 /** What ends the matter whatever the state of the token: the account, the session, its times. */
 async function refuseAsDead(
+  deps: SessionDeps,
   unit: Unit,
   session: SessionModel,
   token: StoredToken,
@@ -106,7 +125,14 @@ async function refuseAsDead(
     [session.id],
   );
   if (rows[0]?.capped) return { refused: 'REFRESH_TOKEN_INVALID' };
-  return rows[0]?.idle && token.state === 'active' ? { refused: 'SESSION_EXPIRED' } : undefined;
+  const isHonest = token.state === 'active' || isReplay(deps, token);
+  return rows[0]?.idle && isHonest ? { refused: 'SESSION_EXPIRED' } : undefined;
+}
+
+/** Whether a spent token comes again as it does from an honest client: soon, and before its successor was used. */
+function isReplay(deps: SessionDeps, { age, successorState, successorBox }: StoredToken): boolean {
+  const isSoon = age <= deps.config.sessions.replayWindowSeconds;
+  return isSoon && successorState === 'active' && successorBox !== null;
 }
 
 async function succeed(
@@ -151,12 +177,12 @@ async function replayOrReuse(
   presented: RefreshToken,
   client: Client,
 ): Promise<Opened | Refusal> {
-  const isReplay =
-    token.age <= deps.config.sessions.replayWindowSeconds &&
-    token.successorState === 'active' &&
-    token.successorBox !== null;
-  if (!isReplay) return endAsReused(deps, unit, session, client);
-  if (token.replays >= MOST_REPLAYS) return { refused: 'RATE_LIMITED' };
+  if (!isReplay(deps, token)) return endAsReused(deps, unit, session, client);
+  if (token.replays >= MOST_REPLAYS)
+    return {
+      refused: 'RATE_LIMITED',
+      details: { retryAfterSeconds: deps.config.sessions.replayWindowSeconds },
+    };
   await RefreshTokenModel.query(unit.trx).findById(token.id).increment('replays', 1);
   const refreshToken = openSuccessor(presented, token.successorBox as Buffer);
   return { session, user, authority: await readAuthority(unit.trx, user.id), refreshToken };

@@ -2,7 +2,7 @@ import { createHash, type KeyObject } from 'node:crypto';
 import { importJWK, importPKCS8, type CryptoKey } from 'jose';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
-import type { Config } from '../../config.js';
+import { ConfigError, type Config } from '../../config.js';
 import { SigningKeyModel } from '../../db/models/signing-key.js';
 import type { Feed } from '../revocations.js';
 import { unseal } from '../sealing.js';
@@ -27,37 +27,51 @@ export interface Keyring {
   verifying(kid: string): SigningKey | undefined;
   /** The published set as it is served: its JSON text and entity tag. */
   jwks(): { body: string; etag: string };
+  /** The algorithms of the published set, which may be two after SIGNING_ALGORITHM was changed. */
+  algorithms(): readonly string[];
   reload(): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 interface Loaded {
   signing: SigningKey;
   verifying: Map<string, SigningKey>;
   jwks: { body: string; etag: string };
+  algorithms: readonly string[];
 }
 
 /** Loads the keys, makes the first one where there is none, and keeps rotation going on any number of replicas. */
 export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
   await advanceKeys(deps);
   let loaded = await load(deps);
+  let begun = 0;
+  let applied = 0;
+  // Two may run at once; the one that began later has read what is newer, and it stays.
   const reload = async () => {
-    loaded = await load(deps);
+    const mine = ++begun;
+    const found = await load(deps, loaded.signing);
+    if (mine > applied) [loaded, applied] = [found, mine];
   };
   deps.feed.on('keys', reload);
 
+  let running: Promise<void> | undefined;
   const tick = () => {
-    advanceKeys(deps)
+    running ??= advanceKeys(deps)
       .then(reload)
-      .catch((error: unknown) => deps.log.warn({ err: error }, 'signing keys could not be reloaded'));
+      .catch((error: unknown) => deps.log.warn({ err: error }, 'signing keys could not be reloaded'))
+      .finally(() => (running = undefined));
   };
   const timer = setInterval(tick, reloadIntervalMs(deps.config)).unref();
   return {
     signing: () => loaded.signing,
     verifying: (kid) => loaded.verifying.get(kid),
     jwks: () => loaded.jwks,
+    algorithms: () => loaded.algorithms,
     reload,
-    close: () => clearInterval(timer),
+    async close() {
+      clearInterval(timer);
+      await running;
+    },
   };
 }
 
@@ -66,20 +80,21 @@ function reloadIntervalMs(config: Config): number {
   return Math.min(15_000, Math.max(200, config.signingKeys.leadSeconds * 200));
 }
 
-async function load(deps: KeyringDeps): Promise<Loaded> {
+/** @param before what signed until now; it goes on where the active key was sealed under a key that only newer replicas have */
+async function load(deps: KeyringDeps, before?: SigningKey): Promise<Loaded> {
   const rows = await SigningKeyModel.query(deps.db)
     .whereIn('state', ['published', 'active', 'retiring'])
     .orderBy('publishedAt');
   const active = rows.find((row) => row.state === 'active');
   if (!active?.privateSealed) throw new Error('There is no active signing key.');
-  const pem = unseal(deps.config.encryptionKeys, sealPurpose(active.kid), active.privateSealed).toString(
-    'utf8',
-  );
-  const signing = {
-    kid: active.kid,
-    algorithm: active.algorithm,
-    key: await importPKCS8(pem, active.algorithm),
-  };
+  const signing = await openSigner(deps.config, active, active.privateSealed).catch((error: unknown) => {
+    if (!before || !rows.some((row) => row.kid === before.kid)) throw error;
+    deps.log.error(
+      { err: error },
+      'the active signing key does not open here; the one before goes on signing',
+    );
+    return before;
+  });
   const verifying = await Promise.all(
     rows.map(async (row) => ({
       kid: row.kid,
@@ -87,7 +102,31 @@ async function load(deps: KeyringDeps): Promise<Loaded> {
       key: await importJWK(row.publicJwk, row.algorithm),
     })),
   );
-  return { signing, verifying: new Map(verifying.map((key) => [key.kid, key])), jwks: publish(rows) };
+  return {
+    signing,
+    verifying: new Map(verifying.map((key) => [key.kid, key])),
+    jwks: publish(rows),
+    algorithms: [...new Set(rows.map((row) => row.algorithm))],
+  };
+}
+
+async function openSigner(
+  config: Config,
+  { kid, algorithm }: SigningKeyModel,
+  sealed: string,
+): Promise<SigningKey> {
+  return { kid, algorithm, key: await importPKCS8(openPrivateKey(config, kid, sealed), algorithm) };
+}
+
+/** @throws {ConfigError} for whoever changed ENCRYPTION_KEYS and left the one out that it was sealed under */
+function openPrivateKey(config: Config, kid: string, sealed: string): string {
+  try {
+    return unseal(config.encryptionKeys, sealPurpose(kid), sealed).toString('utf8');
+  } catch (error) {
+    throw new ConfigError([
+      `ENCRYPTION_KEYS: the signing key in the database does not open. ${(error as Error).message} Add the key it was sealed under behind the others, separated by a comma.`,
+    ]);
+  }
 }
 
 function publish(rows: SigningKeyModel[]): Loaded['jwks'] {

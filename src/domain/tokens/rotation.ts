@@ -49,16 +49,21 @@ export async function publishNextKey(deps: RotationDeps, asked: Asked): Promise<
   });
 }
 
+/** SHA-256 in base64url; what cannot be a key's name is an unknown one. */
+const KID = /^[\w-]{43}$/;
+
 /** Emergency: nothing signed by this key is trusted any more; where it was the active one, a new one signs at once. */
 export async function compromiseKey(deps: RotationDeps, kid: string, asked: Asked): Promise<SigningKeyModel> {
   return transaction(deps.db, async (unit) => {
     await lock(unit);
-    const key = await SigningKeyModel.query(unit.trx).findById(kid);
+    const key = KID.test(kid) ? await SigningKeyModel.query(unit.trx).findById(kid) : undefined;
     if (!key) throw new AuthError('NOT_FOUND');
+    const wasActive = key.state === 'active';
+    // Changes `key` as well.
     const gone = await key
       .$query(unit.trx)
       .patchAndFetch({ state: 'compromised', privateSealed: null, removedAt: now(unit.trx) });
-    if (key.state === 'active') await replaceActive(deps, unit, asked);
+    if (wasActive) await replaceActive(deps, unit, asked);
     await record(unit.trx, asked.client, { type: 'signing_key.revoked', actor: asked.by, details: { kid } });
     revoke(deps.feed, unit, { kind: 'keys', key: kid });
     return gone;
