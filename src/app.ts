@@ -20,7 +20,7 @@ import { openKeyring, rememberVerifiedTokens } from './domain/tokens.js';
 import { openDoors } from './http.js';
 import { openLog } from './log.js';
 import { openGraphQL } from './http/graphql.js';
-import { DOCUMENT_LIMITS, documentLimits } from './permissions/document-limits.js';
+import { decisive, DOCUMENT_LIMITS, documentLimits } from './permissions/document-limits.js';
 import { credentialMutations } from './permissions/table.js';
 import { buildSchema } from './schema/index.js';
 
@@ -159,7 +159,7 @@ function keepTidy(app: App): () => void {
 }
 
 async function serve(app: App, closing: (() => unknown)[]): Promise<{ url: string; open: () => void }> {
-  const limits = documentLimits({ ...DOCUMENT_LIMITS, credentialMutations });
+  const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
   const graphql = await openGraphQL(app, buildSchema(), [limits]);
   closing.push(() => graphql.close());
   const doors = openDoors(app, graphql);

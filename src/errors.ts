@@ -74,7 +74,7 @@ const UNAVAILABLE_SYSTEM = new Set([
   'EAI_AGAIN',
 ]);
 const UNAVAILABLE_MESSAGE =
-  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Timeout acquiring a connection|not queryable|Connection ended/i;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|^timeout expired$|Timeout acquiring a connection|not queryable|Connection ended/i;
 
 /** Whether an error says that the database is away, full or too busy, rather than that we asked something wrong. */
 export function isUnavailable(error: unknown): boolean {

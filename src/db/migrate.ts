@@ -26,7 +26,6 @@ const source: Knex.MigrationSource<string> = {
 export async function migrate(url: string): Promise<string[]> {
   return withOwnConnection(url, (db) =>
     db.transaction(async (trx) => {
-      await trx.raw('set local lock_timeout = 0; set local statement_timeout = 0');
       await trx.raw('select pg_advisory_xact_lock(?)', [LOCK]);
       const [, applied] = (await trx.migrate.latest({ ...options, disableTransactions: true })) as [
         number,
@@ -50,7 +49,7 @@ const options = { migrationSource: source, disableMigrationsListValidation: true
 
 // knex's migrator switches the mapping of names off for good on the connection that it is given.
 async function withOwnConnection<T>(url: string, work: (db: Knex) => Promise<T>): Promise<T> {
-  const db = connectPostgres(url, 2);
+  const db = connectPostgres(url, 2, 'patient');
   try {
     return await work(db);
   } finally {

@@ -19,10 +19,21 @@ const PATIENCE = {
   reply: 6000,
 };
 
+/** In the words of the driver. */
+const HASTE = {
+  statement_timeout: PATIENCE.statement,
+  lock_timeout: PATIENCE.lock,
+  idle_in_transaction_session_timeout: PATIENCE.idleInTransaction,
+  query_timeout: PATIENCE.reply,
+};
+
 const ignore = () => undefined;
 
+/** What a pool is for: requests, which are told soon that nothing can be done, or work that takes as long as it takes. */
+type Manner = 'hasty' | 'patient';
+
 /** A pool of connections; `url` is any PostgreSQL connection string, over TCP or a unix socket. */
-export function connectPostgres(url: string, poolSize: number): Knex {
+export function connectPostgres(url: string, poolSize: number, manner: Manner = 'hasty'): Knex {
   return knexPkg({
     // What goes wrong is thrown, and logged where it is caught.
     log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
@@ -31,11 +42,8 @@ export function connectPostgres(url: string, poolSize: number): Knex {
       connectionString: url,
       application_name: 'authgraph',
       connectionTimeoutMillis: PATIENCE.connect,
-      statement_timeout: PATIENCE.statement,
-      lock_timeout: PATIENCE.lock,
-      idle_in_transaction_session_timeout: PATIENCE.idleInTransaction,
-      query_timeout: PATIENCE.reply,
       keepAlive: true,
+      ...(manner === 'hasty' ? HASTE : {}),
     } as Knex.PgConnectionConfig,
     pool: { min: 0, max: poolSize },
     acquireConnectionTimeout: PATIENCE.acquire,

@@ -26,6 +26,12 @@ export async function transaction<T>(db: Knex, work: (unit: Unit) => Promise<T>)
   return result;
 }
 
+/** PostgreSQL's code of an error; objection wraps the driver's. */
+function stateOf(error: unknown): string {
+  const { nativeError, code } = error as { nativeError?: { code?: string }; code?: string };
+  return nativeError?.code ?? code ?? '';
+}
+
 const LOCK_STATES = new Set(['55P03', '40P01', '40001']);
 
 /** Tries `work` again, after a short random wait, while it loses to others over a lock; at most `tries` times. */
@@ -38,7 +44,7 @@ export async function retryOnLock<T>(
     try {
       return await work();
     } catch (error) {
-      if (attempt >= tries || !LOCK_STATES.has((error as { code?: string }).code ?? '')) throw error;
+      if (attempt >= tries || !LOCK_STATES.has(stateOf(error))) throw error;
       await new Promise((resolve) => setTimeout(resolve, 10 + random() * 40 * attempt));
     }
   }

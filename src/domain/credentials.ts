@@ -30,6 +30,7 @@ export async function changePassword(
     before.username,
     before.email,
     before.firstName,
+    before.middleName,
     before.lastName,
   ]);
   const user = await prove(deps, actor, current, client);

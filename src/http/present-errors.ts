@@ -41,7 +41,8 @@ export const presentErrors: GraphQLRequestListener<Context> = {
 };
 
 function present(request: Request, errors: readonly GraphQLError[]): GraphQLFormattedError[] {
-  const rest = errors.filter(
+  const told = withoutRepeats(errors);
+  const rest = told.filter(
     (error) =>
       error.extensions['code'] !== 'BAD_USER_INPUT' ||
       error.originalError instanceof AuthError ||
@@ -53,8 +54,17 @@ function present(request: Request, errors: readonly GraphQLError[]): GraphQLForm
       : presentOne(request.contextValue, error),
   );
   // Variables of a wrong type: the library's own messages would repeat their values.
-  if (rest.length < errors.length) presented.unshift(badInput(faultsOfVariables(request)).toJSON());
+  if (rest.length < told.length) presented.unshift(badInput(faultsOfVariables(request)).toJSON());
   return presented;
+}
+
+const GIVEN_UP = 'Too many validation errors, error limit reached. Validation aborted.';
+
+/** A document beyond the limits is refused with one and the same error until validation gives up. */
+function withoutRepeats(errors: readonly GraphQLError[]): readonly GraphQLError[] {
+  if (errors.at(-1)?.message !== GIVEN_UP) return errors;
+  const texts = new Set([GIVEN_UP]);
+  return errors.filter(({ message }) => !texts.has(message) && texts.add(message));
 }
 
 function presentOne({ app, client }: Context, error: GraphQLError): GraphQLFormattedError {

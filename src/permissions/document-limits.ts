@@ -29,7 +29,9 @@ export interface DocumentLimits {
   cost: number;
   /** Fields, fragment spreads and inline fragments. */
   selections: number;
-  /** The same below `__schema` and `__type`, which depth, cost and selections leave out. */
+  /** Fields that stand beside their like; graphql-js compares each of those with each. */
+  repeats: number;
+  /** Selections below `__schema` and `__type`, which depth, cost and selections leave out. */
   introspection: number;
   /** Mutations that check or set a secret. At most one an operation, or a document would be a list of guesses. */
   credentialMutations: ReadonlySet<string>;
@@ -43,6 +45,7 @@ export const DOCUMENT_LIMITS = {
   rootFields: 20,
   cost: 10_000,
   selections: 1_000,
+  repeats: 50,
   introspection: 5_000,
 } as const satisfies Omit<DocumentLimits, 'credentialMutations'>;
 
@@ -63,6 +66,8 @@ const MESSAGES: Record<Measured, (limit: number) => string> = {
     `The operation selects too much of the schema: at most ${limit} fields are allowed.`,
   credentials: (limit) =>
     `The operation checks too many credentials: at most ${limit} such mutation is allowed.`,
+  repeats: (limit) =>
+    `The operation repeats itself too often: at most ${limit} fields may stand beside their like.`,
 };
 
 const MEASURED = Object.keys(MESSAGES) as Measured[];
@@ -94,6 +99,22 @@ export function documentLimits(limits: DocumentLimits): ValidationRule {
   };
 }
 
+/** After so many errors graphql-js gives up validating (`maxErrors`). */
+const ERRORS_THAT_END_VALIDATION = 100;
+
+/**
+ * Makes a rule's first refusal the end of validation: other rules take quadratic time over the documents that this one
+ * is there to refuse. What is reported comes many times over; whoever presents it tells it once.
+ */
+export function decisive(rule: ValidationRule): ValidationRule {
+  return (context) => {
+    const reportError = (error: GraphQLError) => {
+      for (let count = 0; count < ERRORS_THAT_END_VALIDATION; count++) context.reportError(error);
+    };
+    return rule(Object.create(context, { reportError: { value: reportError } }) as ValidationContext);
+  };
+}
+
 function refusal(message: string, operation: OperationDefinitionNode): GraphQLError {
   return new GraphQLError(message, {
     nodes: operation,
@@ -118,20 +139,31 @@ function measureOperation(node: OperationDefinitionNode, reading: Reading): Meas
   return measure;
 }
 
-function measureSelectionSet(node: SelectionSetNode, parent: Parent, reading: Reading): Measure {
+/** @param beside the names that the selection set has so far, inline fragments included */
+function measureSelectionSet(
+  node: SelectionSetNode,
+  parent: Parent,
+  reading: Reading,
+  beside = new Set<string>(),
+): Measure {
   const total = nothing();
-  for (const selection of node.selections) add(total, measureSelection(selection, parent, reading));
+  for (const selection of node.selections) add(total, measureSelection(selection, parent, reading, beside));
   return total;
 }
 
-function measureSelection(node: SelectionNode, parent: Parent, reading: Reading): Measure {
-  if (node.kind === Kind.FIELD) return measureField(node, parent, reading);
+function measureSelection(
+  node: SelectionNode,
+  parent: Parent,
+  reading: Reading,
+  beside: Set<string>,
+): Measure {
+  if (node.kind === Kind.FIELD) return measureField(node, parent, reading, beside);
   const measure = nothing();
   measure.selections = 1;
   measure.directives = directivesOf(node);
   if (node.kind === Kind.FRAGMENT_SPREAD) return add(measure, measureFragment(node.name.value, reading));
   const condition = node.typeCondition ? typeNamed(node.typeCondition.name.value, reading) : parent;
-  return add(measure, measureSelectionSet(node.selectionSet, condition, reading));
+  return add(measure, measureSelectionSet(node.selectionSet, condition, reading, beside));
 }
 
 function measureFragment(name: string, reading: Reading): Measure {
@@ -147,8 +179,11 @@ function measureFragment(name: string, reading: Reading): Measure {
   return measure;
 }
 
-function measureField(node: FieldNode, parent: Parent, reading: Reading): Measure {
+function measureField(node: FieldNode, parent: Parent, reading: Reading, beside: Set<string>): Measure {
   const name = node.name.value;
+  const shownAs = node.alias?.value ?? name;
+  const isRepeat = beside.has(shownAs);
+  beside.add(shownAs);
   const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
   const type = field && getNamedType(field.type);
   const below = node.selectionSet ? measureSelectionSet(node.selectionSet, type, reading) : nothing();
@@ -165,6 +200,7 @@ function measureField(node: FieldNode, parent: Parent, reading: Reading): Measur
     ...size,
     aliases: below.aliases + (node.alias ? 1 : 0),
     directives: below.directives + directivesOf(node),
+    repeats: below.repeats + (isRepeat ? 1 : 0),
     rootFields: 1,
     credentials: reading.credentials.has(name) ? 1 : 0,
   };
@@ -207,6 +243,7 @@ function nothing(): Measure {
     rootFields: 0,
     cost: 0,
     selections: 0,
+    repeats: 0,
     introspection: 0,
     credentials: 0,
   };

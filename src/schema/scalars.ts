@@ -1,11 +1,5 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
-import {
-  GraphQLCountryCode,
-  GraphQLDate,
-  GraphQLDateTime,
-  GraphQLEmailAddress,
-  GraphQLJSON,
-} from 'graphql-scalars';
+import { GraphQLCountryCode, GraphQLDate, GraphQLDateTime, GraphQLEmailAddress } from 'graphql-scalars';
 
 /** RFC 5321 §4.5.3.1.3: a path of 256 octets, less its angle brackets. */
 const EMAIL_MAX_LENGTH = 254;
@@ -102,11 +96,4 @@ export const CountryCode = textScalar<string>({
   refusal: 'Must be an ISO 3166-1 alpha-2 country code such as PT.',
   parse: (text) => GraphQLCountryCode.parseValue(text).toUpperCase(),
   serialize: asString,
-});
-
-/** Any JSON value. */
-export const Json = new GraphQLScalarType({
-  ...GraphQLJSON.toConfig(),
-  name: 'JSON',
-  description: 'Any JSON value.',
 });

@@ -302,8 +302,7 @@ describe('between the service and its database', () => {
     expect(await eventsOf(ana, 'refresh.reused')).toEqual([]);
   });
 
-  // Fails as retryOnLock (src/db/transaction.ts) does not see the SQL state inside the errors that objection wraps.
-  it.failing('a lock that another process holds for a moment is waited for', async () => {
+  it('a lock that another process holds for a moment is waited for', async () => {
     const ana = await join(app);
     const lock = await look.another();
     await lock.query('begin');

@@ -8,7 +8,7 @@ import {
   validate,
   type GraphQLError,
 } from 'graphql';
-import { DOCUMENT_LIMITS, documentLimits } from '../../src/permissions/document-limits.js';
+import { decisive, DOCUMENT_LIMITS, documentLimits } from '../../src/permissions/document-limits.js';
 
 const schema = buildSchema(`
   directive @tint(depth: Int) repeatable on FIELD | QUERY | FRAGMENT_SPREAD | INLINE_FRAGMENT | FRAGMENT_DEFINITION | VARIABLE_DEFINITION
@@ -203,5 +203,32 @@ describe('fragments cannot make the measuring itself expensive', () => {
     const document = parse('{ nothing { ...Missing ... on Nobody { x } } }');
     expect(validate(schema, document, [rule])).toEqual([]);
     expect(validate(schema, document, [...specifiedRules, rule])).not.toEqual([]);
+  });
+});
+
+describe('a document that would keep the other rules busy', () => {
+  const same = (count: number) => `{ me { ${times(count, () => 'id')} } }`;
+
+  it('is refused by the limits before those rules have looked at it', () => {
+    const errors = validate(schema, parse(`${same(240)} fragment Broken on Nowhere { id }`), [
+      decisive(rule),
+      ...specifiedRules,
+    ]);
+    expect(new Set(errors.map(({ message }) => message))).toEqual(
+      new Set([
+        'The operation repeats itself too often: at most 50 fields may stand beside their like.',
+        'Too many validation errors, error limit reached. Validation aborted.',
+      ]),
+    );
+  });
+
+  it('cannot hide its repetitions in inline fragments', () => {
+    expect(messages(`{ me { ${times(60, () => '... on User { id }')} } }`)).toEqual([
+      'The operation repeats itself too often: at most 50 fields may stand beside their like.',
+    ]);
+  });
+
+  it('may ask for a field a few times, as clients do that put fragments together', () => {
+    expect(messages(same(50))).toEqual([]);
   });
 });

@@ -30,7 +30,8 @@ const text = (max: number) =>
     .trim()
     .min(1, 'Must not be empty.')
     .refine((v) => [...v].length <= max, `Must have at most ${max} characters.`)
-    .refine((v) => !unprintable.test(v), 'Must not hold control characters.');
+    .refine((v) => !unprintable.test(v), 'Must not hold control characters.')
+    .refine((v) => /[\p{L}\p{N}\p{S}]/u.test(v), 'Must hold a letter.');
 
 const username = z
   .string()

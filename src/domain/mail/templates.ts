@@ -9,7 +9,7 @@ export interface Mail {
 export function verificationMail({ firstName, link }: { firstName: string; link: string }): Mail {
   return write(
     'Confirm your email address',
-    `Hello ${firstName},`,
+    greet(firstName),
     'please confirm that this is your email address. The link is good for one day.',
     link,
     'If you did not sign up, ignore this mail.',
@@ -20,12 +20,16 @@ export function verificationMail({ firstName, link }: { firstName: string; link:
 export function signUpNotice({ firstName, link }: { firstName: string; link: string }): Mail {
   return write(
     'You have an account already',
-    `Hello ${firstName},`,
+    greet(firstName),
     'somebody tried to open an account with this email address, which belongs to yours. If it was you, sign in as before.',
     link,
     'If it was not you, there is nothing to do.',
   );
 }
+
+/** Whoever signs up chooses the name and the address: what might pass for a message or a link is left out. */
+const greet = (firstName: string) =>
+  /^[\p{L}\p{M}' -]{1,40}$/u.test(firstName) ? `Hello ${firstName},` : 'Hello,';
 
 function write(subject: string, greeting: string, request: string, link: string, footnote: string): Mail {
   const paragraphs = [greeting, request, footnote].map((line) => `<p>${escapeHtml(line)}</p>`);

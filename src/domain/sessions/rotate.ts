@@ -64,12 +64,16 @@ function together<T>(db: Knex, token: string, work: () => Promise<T>): Promise<T
   return shared;
 }
 
+/** A refresh that waits longer for another one gives its connection back and tries again, in milliseconds. */
+const LOCK_TIMEOUT_MS = 500;
+
 async function decide(
   deps: SessionDeps,
   unit: Unit,
   presented: RefreshToken,
   client: Client,
 ): Promise<Opened | Refusal> {
+  await unit.trx.raw(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
   const session = await lockSession(unit, presented.id);
   const token = session && (await readToken(unit, presented.id));
   if (!token || !timingSafeEqual(token.secretHash, hashSecret(presented.secret)))

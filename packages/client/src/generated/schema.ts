@@ -22,7 +22,7 @@ export type AuthPayload = {
   readonly __typename?: 'AuthPayload';
   /** Short-lived JWT (RFC 9068, typ at+jwt) to send as a bearer token. */
   readonly accessToken: Scalars['String']['output'];
-  /** Marks this device as known when sent with the next sign-in; worthless without a password. */
+  /** Marks this device as known when sent with the next sign-in; worthless without a password. Null while the service issues none. */
   readonly deviceToken?: Maybe<Scalars['String']['output']>;
   /** When the access token expires. */
   readonly expiresAt: Scalars['DateTime']['output'];
@@ -450,7 +450,7 @@ export type SessionEdge = {
 
 /** What a person gives to sign in. */
 export type SignInInput = {
-  /** The deviceToken of an earlier AuthPayload on this device; spares it the limits meant for strangers. */
+  /** The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet. */
   readonly deviceToken?: InputMaybe<Scalars['String']['input']>;
   /** Email address or username, without regard to case. */
   readonly login: Scalars['String']['input'];
@@ -475,7 +475,7 @@ export type SignUpInput = {
   readonly lastName?: InputMaybe<Scalars['String']['input']>;
   /** Middle name or patronymic. */
   readonly middleName?: InputMaybe<Scalars['String']['input']>;
-  /** The password; common ones and those that contain the username or email address are refused. */
+  /** The password; common ones are refused, and so is one that is just a name or the email address of the account. */
   readonly password: Scalars['String']['input'];
   /** Telephone number. */
   readonly phone?: InputMaybe<Scalars['String']['input']>;
@@ -591,7 +591,7 @@ export type TokenVerification = {
   readonly issuer?: Maybe<Scalars['String']['output']>;
   /** Why not; null when valid. */
   readonly reason?: Maybe<TokenRejection>;
-  /** What the token is narrowed to; empty when it is not. */
+  /** What the token may be used for: for accounts, their permissions. Empty unless valid. */
   readonly scopes: ReadonlyArray<Scalars['String']['output']>;
   /** The session the token belongs to, where it has one. */
   readonly sessionId?: Maybe<Scalars['ID']['output']>;
