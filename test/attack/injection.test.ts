@@ -270,7 +270,7 @@ describe('searching', () => {
 });
 
 describe('what people call themselves', () => {
-  it('stands in mail as text: neither markup nor further recipients', async () => {
+  it('carries no link, markup or further recipient into a mail of ours', async () => {
     const { email } = await join(app, { firstName: '<a href="https://evil.example">Ana</a>' });
     const folder = joinPath(app.dataDir, 'mail');
     const mail = await until('the mail is there', () =>
@@ -281,8 +281,8 @@ describe('what people call themselves', () => {
     const [head = '', ...parts] = mail.split('\r\n\r\n');
     expect(head.match(/^(to|cc|bcc):.*$/gim)).toEqual([`To: ${email}`]);
     const html = parts.join('').replace(/=\r\n/g, '').replaceAll('=3D', '=').split('text/html')[1] ?? '';
-    expect(html).toContain('&lt;a href');
-    expect(html).not.toContain('<a href="https://evil.example">');
+    expect(html).toContain('Hello,');
+    expect(mail).not.toContain('evil.example');
   });
 
   it.each([

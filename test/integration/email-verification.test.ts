@@ -112,7 +112,7 @@ describe('a newcomer’s email address', () => {
     const [mail] = (await mailsIn(app)).filter(({ to }) => to === ana.email);
     const [headers] = mail?.raw.split(/\r?\n\r?\n/) ?? [];
     expect(headers).not.toMatch(/bcc/i);
-    expect(mail?.raw.replace(/=\r?\n/g, '')).toContain('&lt;script&gt;');
+    expect(mail?.raw.replace(/=\r?\n/g, '')).not.toMatch(/script|evil/);
   });
 
   it.each(['', 'x', 'A'.repeat(43), '\u0000', '\ud800', "' or true --", 'A'.repeat(90_000)])(
