@@ -8,8 +8,8 @@ import { startServer } from './server.mjs';
 const TARGET = 0.65; // verifyToken must reach this part of the rate of { __typename }
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '12' },
+    seconds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '32' },
     sessions: { type: 'string', default: '32' },
   },

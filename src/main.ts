@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import './load-graphql.js';
 import { createApp, type RunningApp } from './app.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { isUnavailable } from './errors.js';
