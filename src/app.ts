@@ -40,6 +40,7 @@ export interface RunningApp {
 const LEAVE_MS = 3000;
 /** How long requests in flight may take to end, in milliseconds. */
 const DRAIN_MS = 10_000;
+const SWEEP_MS = 50;
 const PURGE_EVERY_MS = 60_000;
 
 /** The machine's own time. */
@@ -171,9 +172,11 @@ async function serve(app: App, closing: (() => unknown)[]): Promise<{ url: strin
     doors.drain();
     if (app.config.production) await delay(LEAVE_MS);
     const closed = new Promise((resolve) => server.close(resolve));
-    server.closeIdleConnections();
+    // Again and again: a connection whose request was under way is idle only once it is answered.
+    const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
     await closed;
+    clearInterval(sweeping);
     clearTimeout(timer);
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, open: doors.open };

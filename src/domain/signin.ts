@@ -66,14 +66,7 @@ async function open(
     .patch({ lastSignInAt: unit.trx.raw('now()'), ...upgrade });
   if (still === 0) return undefined;
   const user = await UserModel.query(unit.trx).findById(checked.id).throwIfNotFound();
-  const opened = await openSession(deps, unit, user, client, ['pwd']);
-  await record(unit.trx, client, {
-    type: 'sign_in.succeeded',
-    actor: user.id,
-    subject: user.id,
-    details: { session: opened.session.id, amr: ['pwd'] },
-  });
-  return opened;
+  return openSession(deps, unit, user, client, ['pwd']);
 }
 
 async function awaitVerification(deps: SignInDeps, user: UserModel): Promise<SignedIn> {

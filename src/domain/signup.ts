@@ -13,7 +13,7 @@ import { record } from './audit.js';
 import type { Client } from './client.js';
 import { mailSparingly, sendSignUpNotice, sendVerification } from './mail.js';
 import { hashPassword } from './passwords.js';
-import { completeTokens, openSession } from './sessions.js';
+import { completeTokens, openSession, type Opened } from './sessions.js';
 import type { SignedIn, SignInDeps } from './signin.js';
 
 export interface SignUpInput extends ProfileInput {
@@ -94,17 +94,9 @@ async function open(
     : { kind: 'unverified', email: profile.email };
 }
 
-async function firstSession(deps: SignInDeps, unit: Unit, user: UserModel, client: Client) {
-  const lastSignInAt = unit.trx.raw('now()') as unknown as Date;
-  const signedIn = await user.$query(unit.trx).patchAndFetch({ lastSignInAt });
-  const opened = await openSession(deps, unit, signedIn, client, ['pwd']);
-  await record(unit.trx, client, {
-    type: 'sign_in.succeeded',
-    actor: user.id,
-    subject: user.id,
-    details: { session: opened.session.id, amr: ['pwd'] },
-  });
-  return opened;
+async function firstSession(deps: SignInDeps, unit: Unit, user: UserModel, client: Client): Promise<Opened> {
+  const signedIn = await user.$query(unit.trx).patchAndFetch({ lastSignInAt: unit.trx.raw('now()') });
+  return openSession(deps, unit, signedIn, client, ['pwd']);
 }
 
 /** The answer that a free address gets, and word to whom it belongs. */

@@ -4,11 +4,12 @@ import { SessionModel } from '../../db/models/session.js';
 import type { UserModel } from '../../db/models/user.js';
 import type { Unit } from '../../db/transaction.js';
 import { readAuthority, type Authority } from '../access.js';
+import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import { newId } from '../ids.js';
 import { issueAccessToken } from '../tokens.js';
 import type { SessionDeps } from './deps.js';
-import { hashSecret, newSecret, writeRefreshToken } from './refresh-token.js';
+import { hashSecret, newSecret, writeRefreshToken, type RefreshToken } from './refresh-token.js';
 
 /** The tokens of a session, as they are handed to its owner once. */
 export interface Tokens {
@@ -29,7 +30,7 @@ export interface Opened {
   refreshToken: string;
 }
 
-/** Opens a session for an account whose proof was just checked, in the transaction of the sign-in. */
+/** Opens a session for an account whose proof was just checked, in the transaction of the sign-in, and records that. */
 export async function openSession(
   deps: SessionDeps,
   unit: Unit,
@@ -39,7 +40,7 @@ export async function openSession(
 ): Promise<Opened> {
   const id = newId();
   const { ttlSeconds } = deps.config.sessions;
-  await SessionModel.query(unit.trx)
+  const session = await SessionModel.query(unit.trx)
     .insert({
       id,
       userId: user.id,
@@ -50,19 +51,35 @@ export async function openSession(
       amr,
       aal: 1,
     })
-    .returning([]);
-  const refreshToken = await issueRefreshToken(unit, id);
-  const session = await SessionModel.query(unit.trx).findById(id).throwIfNotFound();
-  return { session, user, authority: await readAuthority(unit.trx, user.id), refreshToken };
+    .returning('*');
+  const token = makeRefreshToken();
+  await storeRefreshToken(unit, id, token);
+  await record(unit.trx, client, {
+    type: 'sign_in.succeeded',
+    actor: user.id,
+    subject: user.id,
+    details: { session: id, amr },
+  });
+  return { session, user, authority: await readAuthority(unit.trx, user.id), refreshToken: token.text };
 }
 
-/** Adds a session's next active refresh token. @returns its text, which is nowhere kept */
-export async function issueRefreshToken(unit: Unit, sessionId: string, id = newId()): Promise<string> {
-  const secret = newSecret();
+/** A refresh token with its text, which is handed out and nowhere kept. */
+export type NewRefreshToken = RefreshToken & { text: string };
+
+export function makeRefreshToken(): NewRefreshToken {
+  const token = { id: newId(), secret: newSecret() };
+  return { ...token, text: writeRefreshToken(token) };
+}
+
+/** Adds a session's next active refresh token. */
+export async function storeRefreshToken(
+  unit: Unit,
+  sessionId: string,
+  { id, secret }: RefreshToken,
+): Promise<void> {
   await RefreshTokenModel.query(unit.trx)
     .insert({ id, sessionId, secretHash: hashSecret(secret) })
     .returning([]);
-  return writeRefreshToken({ id, secret });
 }
 
 /** Signs the access token that goes with what the transaction decided. */

@@ -8,10 +8,16 @@ import { AuthError, type ErrorCode } from '../../errors.js';
 import { readAuthority } from '../access.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
-import { newId } from '../ids.js';
 import type { SessionDeps } from './deps.js';
 import { endSessions } from './end.js';
-import { completeTokens, idleEnd, issueRefreshToken, type Opened, type Tokens } from './open.js';
+import {
+  completeTokens,
+  idleEnd,
+  makeRefreshToken,
+  storeRefreshToken,
+  type Opened,
+  type Tokens,
+} from './open.js';
 import {
   hashSecret,
   openSuccessor,
@@ -79,18 +85,23 @@ async function decide(
   if (!token || !timingSafeEqual(token.secretHash, hashSecret(presented.secret)))
     return { refused: 'REFRESH_TOKEN_INVALID' };
   const user = await UserModel.query(unit.trx).findById(session.userId).throwIfNotFound();
-  const refusal = await refuseAsDead(deps, unit, session, token, user);
+  const refusal = refuseAsDead(deps, session, token, user);
   if (refusal) return refusal;
   if (token.state === 'active') return succeed(deps, unit, session, user, presented, client);
   return replayOrReuse(deps, unit, session, user, token, presented, client);
 }
 
+type LockedSession = SessionModel & { isOver: boolean; isIdle: boolean };
+
 /** All refreshes of a session pass here one by one. */
-function lockSession(unit: Unit, tokenId: string): Promise<SessionModel | undefined> {
-  return SessionModel.query(unit.trx)
+async function lockSession(unit: Unit, tokenId: string): Promise<LockedSession | undefined> {
+  const session = await SessionModel.query(unit.trx)
     .whereIn('id', RefreshTokenModel.query(unit.trx).select('sessionId').where({ id: tokenId }))
+    .select('*')
+    .select(unit.trx.raw('expires_at <= now() as is_over, idle_expires_at <= now() as is_idle'))
     .forUpdate()
-    .first() as unknown as Promise<SessionModel | undefined>;
+    .first();
+  return session as LockedSession | undefined;
 }
 
 // A statement of its own, after the lock is held: it must see what the previous holder committed.
@@ -108,13 +119,12 @@ async function readToken(unit: Unit, id: string): Promise<StoredToken | undefine
 }
 
 /** What ends the matter whatever the state of the token: the account, the session, its times. */
-async function refuseAsDead(
+function refuseAsDead(
   deps: SessionDeps,
-  unit: Unit,
-  session: SessionModel,
+  session: LockedSession,
   token: StoredToken,
   user: UserModel,
-): Promise<Refusal | undefined> {
+): Refusal | undefined {
   if (user.deletedAt) return { refused: 'ACCOUNT_DELETED' };
   if (user.suspendedAt) return { refused: 'ACCOUNT_SUSPENDED' };
   if (session.endedAt)
@@ -124,13 +134,9 @@ async function refuseAsDead(
           ? 'REFRESH_TOKEN_REUSED'
           : 'REFRESH_TOKEN_INVALID',
     };
-  const { rows } = await unit.trx.raw<{ rows: { capped: boolean; idle: boolean }[] }>(
-    'select expires_at <= now() as capped, idle_expires_at <= now() as idle from sessions where id = ?',
-    [session.id],
-  );
-  if (rows[0]?.capped) return { refused: 'REFRESH_TOKEN_INVALID' };
+  if (session.isOver) return { refused: 'REFRESH_TOKEN_INVALID' };
   const isHonest = token.state === 'active' || isReplay(deps, token);
-  return rows[0]?.idle && isHonest ? { refused: 'SESSION_EXPIRED' } : undefined;
+  return session.isIdle && isHonest ? { refused: 'SESSION_EXPIRED' } : undefined;
 }
 
 /** Whether a spent token comes again as it does from an honest client: soon, and before its successor was used. */
@@ -148,28 +154,41 @@ async function succeed(
   client: Client,
 ): Promise<Opened> {
   const { trx } = unit;
-  const successorId = newId();
+  const successor = makeRefreshToken();
+  const successorBox = sealSuccessor(presented, successor.text);
   // The parent steps back before its successor comes in: one active token a session.
   await RefreshTokenModel.query(trx)
     .findById(presented.id)
-    .patch({ state: 'rotated', rotatedAt: trx.raw('clock_timestamp()'), successorId });
-  const refreshToken = await issueRefreshToken(unit, session.id, successorId);
-  await RefreshTokenModel.query(trx)
-    .findById(presented.id)
-    .patch({ successorBox: sealSuccessor(presented, refreshToken) });
+    .patch({
+      state: 'rotated',
+      rotatedAt: trx.raw('clock_timestamp()'),
+      successorId: successor.id,
+      successorBox,
+    });
+  await storeRefreshToken(unit, session.id, successor);
   const seen = {
     lastSeenAt: trx.raw('now()') as unknown as Date,
     idleExpiresAt: idleEnd(deps, trx),
     ...(client.ipAddress === null ? {} : { ipAddress: client.ipAddress }),
   };
-  const refreshed = await session.$query(trx).patchAndFetch(seen);
+  const refreshed = await SessionModel.query(trx)
+    .findById(session.id)
+    .patch(seen)
+    .returning('*')
+    .first()
+    .throwIfNotFound();
   await record(trx, client, {
     type: 'refresh.rotated',
     actor: user.id,
     subject: user.id,
     details: { session: session.id },
   });
-  return { session: refreshed, user, authority: await readAuthority(trx, user.id), refreshToken };
+  return {
+    session: refreshed,
+    user,
+    authority: await readAuthority(trx, user.id),
+    refreshToken: successor.text,
+  };
 }
 
 async function replayOrReuse(
