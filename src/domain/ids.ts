@@ -7,3 +7,6 @@ export const newId = (): string => uuidv7();
 
 /** Whether this can be an id at all; what cannot is treated as an unknown one, without asking the database. */
 export const isId = (text: string): boolean => UUID.test(text);
+
+/** An id that nothing has (RFC 9562 §5.9), for asking after what cannot exist. */
+export const NO_ID = '00000000-0000-0000-0000-000000000000';

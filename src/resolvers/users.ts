@@ -9,7 +9,7 @@ import {
   suspendAccount,
   updateProfile,
 } from '../domain/accounts.js';
-import { isId } from '../domain/ids.js';
+import { isId, NO_ID } from '../domain/ids.js';
 import { listSessions, revokeUserSessions } from '../domain/sessions.js';
 import { AuthError } from '../errors.js';
 import { ForwardPageArgs } from '../schema/page.js';
@@ -20,7 +20,6 @@ import { actingUser } from './actor.js';
 import { shapePage, shapeRole, shapeSession, shapeUser } from './shapes.js';
 
 const target = { description: 'The account.' };
-const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** Accounts: seen and managed. */
 @Resolver(() => User)
@@ -144,7 +143,7 @@ export class UsersResolver {
     @Ctx() { app, actor }: Context,
   ): Promise<SessionConnection> {
     // What a reference to an unknown account was given as its id may be anything.
-    const sessions = await listSessions(app.db, isId(id) ? id : NOBODY, page);
+    const sessions = await listSessions(app.db, isId(id) ? id : NO_ID, page);
     return shapePage(sessions, (session) => shapeSession(session, actor));
   }
 }

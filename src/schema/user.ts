@@ -155,6 +155,12 @@ export class UserFilter {
   @Field(() => ID, { nullable: true, description: 'Accounts that have the role with this id.' })
   roleId?: string | null;
 
+  @Field(() => String, {
+    nullable: true,
+    description: 'Accounts that have the role of this name, without regard to case.',
+  })
+  role?: string | null;
+
   @Field(() => UserStatus, { nullable: true, description: 'Accounts in this state.' })
   status?: UserStatus | null;
 

@@ -67,11 +67,13 @@ describe('finding accounts', () => {
     expect(await found({ username: 'exact' })).toEqual([]);
   });
 
-  it('holders of a role are found by its id; an unknown or malformed one has none', async () => {
+  it('holders of a role are found by its id or name; an unknown or malformed one has none', async () => {
     const id = await roleId(app, owner, 'OWNER');
     expect(await found({ roleId: id })).toEqual(['owner']);
     expect(await found({ roleId: id.toUpperCase() })).toEqual(['owner']);
     for (const wrong of [UNKNOWN, ...MALFORMED]) expect(await found({ roleId: wrong })).toEqual([]);
+    for (const role of ['OWNER', 'owner']) expect(await found({ role })).toEqual(['owner']);
+    for (const role of ['nobody', '', '\u0000', '%']) expect(await found({ role })).toEqual([]);
   });
 
   it('every account is in one state: deleted outweighs suspended', async () => {

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import type { QueryBuilder } from 'objection';
 import { UserModel } from '../../db/models/user.js';
 import { badInput } from '../../errors.js';
-import { isId } from '../ids.js';
+import { isId, NO_ID } from '../ids.js';
 import { readPage, type Order, type Page, type PageRequest } from '../pages.js';
 import type { SubjectStatus } from '../revocations.js';
 import { lookupKey } from './profile.js';
@@ -13,6 +13,7 @@ export interface AccountFilter {
   email?: string | null;
   username?: string | null;
   roleId?: string | null;
+  role?: string | null;
   status?: SubjectStatus | null;
   createdAfter?: Date | null;
   createdBefore?: Date | null;
@@ -52,12 +53,13 @@ type Accounts = QueryBuilder<UserModel, UserModel[]>;
 
 function narrow(
   query: Accounts,
-  { search, email, username, roleId, status, createdAfter, createdBefore }: AccountFilter,
+  { search, email, username, roleId, role, status, createdAfter, createdBefore }: AccountFilter,
 ): void {
   if (typeof search === 'string') narrowBySearch(query, search);
   if (typeof email === 'string') void query.where({ emailKey: sane(lookupKey(email)) });
   if (typeof username === 'string') void query.where({ usernameKey: sane(lookupKey(username)) });
-  if (typeof roleId === 'string') narrowByRole(query, roleId);
+  if (typeof roleId === 'string') narrowByRole(query, 'id', isId(roleId) ? roleId : NO_ID);
+  if (typeof role === 'string') narrowByRole(query, 'nameKey', sane(role).toLowerCase());
   if (status) narrowByStatus(query, status);
   if (createdAfter) void query.where('createdAt', '>=', createdAfter);
   if (createdBefore) void query.where('createdAt', '<', createdBefore);
@@ -75,12 +77,9 @@ function narrowBySearch(query: Accounts, search: string): void {
   });
 }
 
-function narrowByRole(query: Accounts, roleId: string): void {
-  if (isId(roleId))
-    void query.whereExists(
-      query.knex()('userRoles').where({ roleId }).whereRaw('user_roles.user_id = users.id'),
-    );
-  else void query.whereRaw('false');
+function narrowByRole(query: Accounts, column: 'id' | 'nameKey', value: string): void {
+  const holders = query.knex()('userRoles').join('roles', 'roles.id', 'userRoles.roleId');
+  void query.whereExists(holders.where(`roles.${column}`, value).whereRaw('user_roles.user_id = users.id'));
 }
 
 function narrowByStatus(query: Accounts, status: SubjectStatus): void {

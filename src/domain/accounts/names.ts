@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { UserModel } from '../../db/models/user.js';
 import { AuthError, conflict } from '../../errors.js';
+import { NO_ID } from '../ids.js';
 import { lookupKey, type Profile } from './profile.js';
 
 /** @throws {AuthError} CONFLICT naming every one of the two that is taken */
@@ -16,7 +17,7 @@ export async function requireFree(
         .where({ emailKey: keys.emailKey ?? null })
         .orWhere({ usernameKey: keys.usernameKey ?? null });
     })
-    .whereNot({ id: except ?? '00000000-0000-0000-0000-000000000000' });
+    .whereNot({ id: except ?? NO_ID });
   const fields = [
     ...(taken.some((user) => user.emailKey === keys.emailKey) ? [EMAIL_TAKEN] : []),
     ...(taken.some((user) => user.usernameKey === keys.usernameKey) ? [USERNAME_TAKEN] : []),

@@ -751,6 +751,8 @@ export type UserFilter = {
   readonly createdBefore?: InputMaybe<Scalars['DateTime']['input']>;
   /** This email address exactly, without regard to case. */
   readonly email?: InputMaybe<Scalars['EmailAddress']['input']>;
+  /** Accounts that have the role of this name, without regard to case. */
+  readonly role?: InputMaybe<Scalars['String']['input']>;
   /** Accounts that have the role with this id. */
   readonly roleId?: InputMaybe<Scalars['ID']['input']>;
   /** Part of a username, email address or name, without regard to case. */
