@@ -29,8 +29,9 @@ describe('docs/errors.md', () => {
   });
 
   it('gives the limits that the service has', () => {
-    const { depth, aliases, directives, rootFields, cost } = DOCUMENT_LIMITS;
-    const told = `${depth} levels, ${aliases} aliases, ${directives} directives, ${rootFields} root fields, a cost of ${cost.toLocaleString('en')}`;
+    const { depth, aliases, directives, rootFields, repeats, selections, cost } = DOCUMENT_LIMITS;
+    const many = (number: number) => number.toLocaleString('en');
+    const told = `${depth} levels, ${aliases} aliases, ${directives} directives, ${rootFields} root fields, ${repeats} fields beside their like, ${many(selections)} selections, a cost of ${many(cost)}`;
     expect(aboutTheDocument).toContain(told);
   });
 });
