@@ -27,7 +27,7 @@ export const limits = {
   revokeFromAddress: { by: 'address', points: 1000, seconds: 60 },
   mailToAddress: { by: 'login', points: 5, seconds: 60 * 60 },
   linksFromAddress: { by: 'address', points: 100, seconds: 15 * 60 },
-  changesByAccount: { by: 'account', points: 600, seconds: 60 },
+  changesByAccount: { by: 'account', points: 3000, seconds: 60 },
 } as const satisfies Record<string, Limit & { by: 'login' | 'account' | 'address' }>;
 
 export type LimitName = keyof typeof limits;
