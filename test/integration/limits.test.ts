@@ -227,7 +227,7 @@ describe('an address', () => {
 
 describe('changes by one account', () => {
   it('are counted together, over all its sessions and all that it changes, and not with another’s', async () => {
-    const app = await startApp({ LIMITS_SCALE: '0.01' });
+    const app = await startApp({ LIMITS_SCALE: '0.002' });
     const ana = await join(app);
     const bo = await join(app);
     const again = await enter(app, ana);
