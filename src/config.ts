@@ -7,8 +7,12 @@ import { z } from 'zod';
 /** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
 export const LONGEST_ACCESS_TOKEN_SECONDS = 7200;
 
+/** Says the kind only where the kind is wrong: a number out of range is told its range. */
+const wrongKind = (message: string) => ({
+  error: (issue: { code?: string | undefined }) => (issue.code === 'invalid_type' ? message : undefined),
+});
 const seconds = (fallback: number, min: number, max: number) =>
-  z.coerce.number('must be a whole number of seconds').int().min(min).max(max).default(fallback);
+  z.coerce.number(wrongKind('must be a whole number of seconds')).int().min(min).max(max).default(fallback);
 const onOff = (fallback: boolean) =>
   z
     .enum(['on', 'off', 'true', 'false', '1', '0'])
@@ -30,7 +34,7 @@ const atLeastOne = (one: z.ZodType<string, string>) =>
   list.pipe(z.array(one).min(1, 'must hold at least one'));
 const keys = atLeastOne(z.string().refine(isStrongKey, 'each must be 32 or more random bytes in base64'));
 const gatewaySecrets = atLeastOne(z.string());
-const number = () => z.coerce.number('must be a number');
+const number = () => z.coerce.number(wrongKind('must be a number'));
 const whole = () => number().int('must be a whole number');
 const POSTGRES = /^(postgres(ql)?|socket):/;
 const compulsory = list.pipe(
@@ -40,7 +44,7 @@ const compulsory = list.pipe(
 /** Every variable that the service reads, with its check and its default. docs/configuration.md and .env.example say what each is for. */
 export const variables = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
-  PORT: z.coerce.number('must be a port number').int().min(0).max(65535).default(4000),
+  PORT: z.coerce.number(wrongKind('must be a port number')).int().min(0).max(65535).default(4000),
   HOST: z.string().optional(),
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
@@ -144,7 +148,9 @@ function productionMistakes(given: Record<string, string | undefined>): string[]
   if (given['PUBLIC_URL'] !== undefined && !given['PUBLIC_URL'].startsWith('https://'))
     mistakes.push('PUBLIC_URL must be https in production');
   if (given['GATEWAY_SECRETS']?.split(',').some((secret) => isWeakSecret(secret.trim())) === true)
-    mistakes.push('GATEWAY_SECRETS: each must be at least 16 random characters in production');
+    mistakes.push(
+      'GATEWAY_SECRETS: each must be at least 16 random characters in production, of 6 kinds or more',
+    );
   return mistakes;
 }
 

@@ -15,7 +15,7 @@ export const catalogue = {
   ACCOUNT_DELETED: 'Your account has been deleted. You have been logged out.',
   ACCOUNT_SUSPENDED: 'Your account has been suspended. You have been logged out.',
   WEAK_PASSWORD: 'This password is too easy to guess.',
-  UNDERAGE: 'You are too young to sign up.',
+  UNDERAGE: 'You are too young to have an account here.',
   REFRESH_TOKEN_INVALID: 'This refresh token is not valid; sign in again.',
   REFRESH_TOKEN_REUSED: 'This refresh token was used before, so its session has been ended; sign in again.',
   SESSION_EXPIRED: 'This session was not used for too long; sign in again.',

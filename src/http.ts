@@ -32,16 +32,34 @@ type Handler = (request: IncomingMessage, response: ServerResponse, caller: Call
 export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   const isTrusted = trustNetworks(app.config.http.trustedProxies);
   const proofOf = openDoor(app.config);
-  const state = { isOpen: false, isDraining: false };
+  const state = { isOpen: false, isDraining: false, underWay: new Set<ServerResponse>() };
   const routes = routesOf(app, graphql, state);
 
+  // A connection whose answer comes after we began to stop is not to be used again; and with LOG_LEVEL=debug each request is a line.
+  const follow = (request: IncomingMessage, response: ServerResponse) => {
+    if (state.isDraining) response.shouldKeepAlive = false;
+    state.underWay.add(response);
+    const startedAt = app.clock.monotonic();
+    response.once('close', () => {
+      state.underWay.delete(response);
+      if (app.log.isLevelEnabled('debug')) app.log.debug(lineOf(request, response, startedAt), 'answered');
+    });
+  };
+  const lineOf = (request: IncomingMessage, response: ServerResponse, startedAt: number) => ({
+    requestId: response.getHeader('x-request-id'),
+    method: request.method,
+    // Of an address that is not ours nothing is written: it may hold anything.
+    path: routes[pathOf(request)] ? pathOf(request) : null,
+    status: response.statusCode,
+    ms: Math.round(app.clock.monotonic() - startedAt),
+  });
   const dispatch: (request: IncomingMessage, response: ServerResponse) => void | Promise<void> = (
     request,
     response,
   ) => {
     response.setHeader('x-request-id', requestIdOf(request));
     response.setHeader('x-content-type-options', 'nosniff');
-    if (state.isDraining) response.setHeader('connection', 'close');
+    follow(request, response);
     if (allowOrigin(app.config, request, response)) return;
     const path = pathOf(request);
     const route = routes[path];
@@ -64,6 +82,7 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   };
   const drain = () => {
     state.isDraining = true;
+    for (const response of state.underWay) response.shouldKeepAlive = false;
   };
   return { server, open, drain };
 }
@@ -105,9 +124,13 @@ function pathOf({ url = '/' }: IncomingMessage): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
+function refuse(response: ServerResponse, status: number, message: string): void {
+  json(response, status, { errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] });
+}
+
 function refuseMethod(response: ServerResponse, route: Record<string, Handler>): void {
   response.setHeader('allow', Object.keys(route).join(', ').replace('GET', 'GET, HEAD'));
-  json(response, 405, { error: 'This address does not take that method.' });
+  refuse(response, 405, 'This address does not take that method.');
 }
 
 const SOUND_REQUEST_ID = /^[\w.:-]{1,64}$/;

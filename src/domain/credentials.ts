@@ -6,7 +6,13 @@ import { erasePresence, type AccountDeps } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import type { Limiters } from './limits.js';
-import { checkPassword, hashPassword, requireGoodPassword, type PasswordDeps } from './passwords.js';
+import {
+  checkPassword,
+  hashPassword,
+  requireGoodPassword,
+  requireSoundPassword,
+  type PasswordDeps,
+} from './passwords.js';
 import { endSessions } from './sessions.js';
 
 export interface CredentialDeps extends AccountDeps, PasswordDeps {
@@ -25,6 +31,7 @@ export async function changePassword(
   keepSession: boolean,
   client: Client,
 ): Promise<Date> {
+  requireSoundPassword('currentPassword', current);
   const before = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
   requireGoodPassword(deps.config, 'newPassword', next, [
     before.username,
@@ -76,6 +83,7 @@ export async function deleteOwnAccount(
   password: string,
   client: Client,
 ): Promise<void> {
+  requireSoundPassword('password', password);
   await prove(deps, actor, password, client);
   await transaction(deps.db, async (unit) => {
     await lockAdministration(unit.trx);

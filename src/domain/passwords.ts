@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import bcrypt from 'bcrypt';
 import { fingerprint, type Config } from '../config.js';
-import { AuthError, type FieldError } from '../errors.js';
+import { AuthError, badInput, type FieldError } from '../errors.js';
 import { charge, giveBack, type Limiters } from './limits.js';
 import { isCommonPassword } from './passwords/blocklist.js';
 import type { HashQueue } from './passwords/queue.js';
@@ -49,9 +49,7 @@ export function requireGoodPassword(
   password: string,
   own: readonly (string | null | undefined)[],
 ): void {
-  const fault = passwordFault(password);
-  if (fault !== undefined)
-    throw new AuthError('BAD_USER_INPUT', { fields: [{ name: field, message: fault }] });
+  requireSoundPassword(field, password);
   const weakness = passwordWeakness(config, password, own);
   const fields: FieldError[] = [{ name: field, message: weakness ?? '' }];
   if (weakness !== undefined) throw new AuthError('WEAK_PASSWORD', { message: weakness, fields });
@@ -76,12 +74,17 @@ async function verifyPassword(
 ): Promise<boolean> {
   const [, pepperName, hash] = STORED.exec(stored ?? '') ?? [];
   const pepper = config.passwords.peppers.find((candidate) => fingerprint(candidate) === pepperName);
-  const isSound = passwordFault(password) === undefined;
-  const input = peppered(pepper ?? newestPepper(config), isSound ? password : '');
+  const input = peppered(pepper ?? newestPepper(config), password);
   const matches = await hashes.run(async () =>
     bcrypt.compare(input, hash && pepper ? hash : await hashes.decoy()),
   );
-  return matches && hash !== undefined && pepper !== undefined && isSound;
+  return matches && hash !== undefined && pepper !== undefined;
+}
+
+/** Before any work on a password that nobody can have. @throws {AuthError} BAD_USER_INPUT naming `field` */
+export function requireSoundPassword(field: string, password: string): void {
+  const fault = passwordFault(password);
+  if (fault !== undefined) throw badInput([{ name: field, message: fault }]);
 }
 
 /**

@@ -1,13 +1,19 @@
 import type { Knex } from 'knex';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
-import { AuthError } from '../errors.js';
+import { AuthError, badInput } from '../errors.js';
 import { findByLogin, lookupKey, statusOf } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import type { Limiters } from './limits.js';
 import { mailSparingly, sendVerification, type MailDeps } from './mail.js';
-import { checkPassword, hashPassword, isOutdated, type PasswordDeps } from './passwords.js';
+import {
+  checkPassword,
+  hashPassword,
+  isOutdated,
+  requireSoundPassword,
+  type PasswordDeps,
+} from './passwords.js';
 import { completeTokens, openSession, type Opened, type SessionDeps, type Tokens } from './sessions.js';
 
 export interface SignInDeps extends SessionDeps, PasswordDeps, MailDeps {
@@ -28,9 +34,11 @@ export async function signIn(
   password: string,
   client: Client,
 ): Promise<SignedIn> {
+  requireSoundLogin(login);
+  requireSoundPassword('password', password);
   const user = await findByLogin(deps.db, login);
   // By the login as it was given, known or not: a budget shared by an account's names would tell which belong together.
-  const key = lookupKey(login).slice(0, 320);
+  const key = lookupKey(login);
   const matches = await checkPassword(deps, key, password, user?.passwordHash);
   if (!user || !matches)
     return refuse(deps, client, user, 'credentials', new AuthError('INVALID_CREDENTIALS'));
@@ -38,6 +46,15 @@ export async function signIn(
   if (deps.config.accounts.requireEmailVerification && !user.emailVerifiedAt)
     return awaitVerification(deps, user);
   return enter(deps, user, password, client);
+}
+
+/** Longest login: an email address. */
+const LONGEST_LOGIN = 254;
+
+function requireSoundLogin(login: string): void {
+  const isSound =
+    login.length <= LONGEST_LOGIN && /^[^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\s][^\p{Cc}\p{Cs}]*$/u.test(login);
+  if (!isSound) throw badInput([{ name: 'login', message: 'Must be an email address or a username.' }]);
 }
 
 async function enter(deps: SignInDeps, user: UserModel, password: string, client: Client): Promise<SignedIn> {

@@ -1,11 +1,14 @@
 import type { GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server';
 import {
+  BREAK,
   coerceInputValue,
-  type GraphQLError,
   isInputType,
   Kind,
   OperationTypeNode,
   typeFromAST,
+  visit,
+  type DocumentNode,
+  type GraphQLError,
   type GraphQLFormattedError,
   type VariableDefinitionNode,
 } from 'graphql';
@@ -48,6 +51,7 @@ function present(request: Request, errors: readonly GraphQLError[]): GraphQLForm
       error.originalError instanceof AuthError ||
       error instanceof AuthError,
   );
+  if (request.contextValue.app.log.isLevelEnabled('debug')) noteRefusal(request, told);
   const presented = rest.map((error) =>
     request.operation?.operation === OperationTypeNode.SUBSCRIPTION
       ? NO_SUBSCRIPTIONS
@@ -65,6 +69,12 @@ function withoutRepeats(errors: readonly GraphQLError[]): readonly GraphQLError[
   if (errors.at(-1)?.message !== GIVEN_UP) return errors;
   const texts = new Set([GIVEN_UP]);
   return errors.filter(({ message }) => !texts.has(message) && texts.add(message));
+}
+
+function noteRefusal({ contextValue: { app, client } }: Request, errors: readonly GraphQLError[]): void {
+  // Codes alone: names of operations and aliases are the caller's words.
+  const codes = errors.map((error) => error.extensions['code'] ?? presentable(error).code);
+  app.log.debug({ requestId: client.requestId, codes }, 'refused');
 }
 
 function presentOne({ app, client }: Context, error: GraphQLError): GraphQLFormattedError {
@@ -96,37 +106,63 @@ function withoutHttp(error: GraphQLError): GraphQLFormattedError {
   return { message, ...(locations ? { locations } : {}), extensions: { code: extensions?.['code'] } };
 }
 
-function faultsOfVariables({ operation, schema, request }: Request): FieldError[] {
-  return (operation?.variableDefinitions ?? []).flatMap((definition) =>
-    faultsOf(definition, schema, request.variables ?? {}),
+function faultsOfVariables(request: Request): FieldError[] {
+  return (request.operation?.variableDefinitions ?? []).flatMap((definition) =>
+    faultsOf(definition, request),
   );
 }
 
-function faultsOf(
-  definition: VariableDefinitionNode,
-  schema: Request['schema'],
-  variables: Record<string, unknown>,
-): FieldError[] {
-  const name = definition.variable.name.value;
+function faultsOf(definition: VariableDefinitionNode, { schema, request, document }: Request): FieldError[] {
+  const variable = definition.variable.name.value;
   const type = typeFromAST(schema, definition.type as never);
-  const value = variables[name];
-  if (!isInputType(type)) return [];
+  const value = request.variables?.[variable] as unknown;
+  if (!isInputType(type) || !document) return [];
+  const place = placeOf(variable, document);
   if (value === undefined)
     return definition.type.kind === Kind.NON_NULL_TYPE && !definition.defaultValue
-      ? [{ name, message: 'Is required.' }]
+      ? [{ name: nameOf(place), message: 'Is required.' }]
       : [];
   const faults: FieldError[] = [];
-  coerceInputValue(value, type, (path, _value, error) => faults.push(describe(name, path, error)));
+  coerceInputValue(value, type, (path, _value, error) => faults.push(describe(place, path, error)));
   return faults;
 }
 
-/** Names the field inside the variable, and says what is wrong without saying what was sent. */
-function describe(variable: string, path: readonly (string | number)[], error: GraphQLError): FieldError {
+/** Where a document puts a variable: the argument, and the fields of the input object inside it. */
+interface Place {
+  argument: string;
+  inside: readonly string[];
+}
+
+/** Callers choose the names of variables; what they are told is named as the schema names it. */
+function placeOf(variable: string, document: DocumentNode): Place {
+  let place: Place = { argument: variable, inside: [] };
+  visit(document, {
+    VariableDefinition: () => false,
+    Variable(node, _key, parent, _path, ancestors) {
+      if (node.name.value !== variable) return undefined;
+      const nodes = [...ancestors, parent].filter((above) => above !== undefined && 'kind' in above);
+      const argument = nodes.findLast((above) => above.kind === Kind.ARGUMENT);
+      const fields = nodes.filter((above) => above.kind === Kind.OBJECT_FIELD);
+      if (argument)
+        place = { argument: argument.name.value, inside: fields.map((field) => field.name.value) };
+      return BREAK;
+    },
+  });
+  return place;
+}
+
+/** The path inside the argument; a place in a list, or the argument itself, is named by the argument. */
+function nameOf({ argument, inside }: Place, path: readonly (string | number)[] = []): string {
+  const all = [...inside, ...path];
+  return (typeof all[0] === 'number' || all.length === 0 ? [argument, ...all] : all).join('.');
+}
+
+/** Names the field inside the argument, and says what is wrong without saying what was sent. */
+function describe(place: Place, path: readonly (string | number)[], error: GraphQLError): FieldError {
   const [, missing] = /^Field "(\w+)" of required type/.exec(error.message) ?? [];
   const [, unknown] = /^Field "(\w+)" is not defined/.exec(error.message) ?? [];
-  // A place in a list means nothing without the list's name.
-  const inside = typeof path[0] === 'number' ? [variable, ...path] : path;
-  const name = [...inside, ...((missing ?? unknown) ? [missing ?? unknown] : [])].join('.') || variable;
+  const field = missing ?? unknown;
+  const name = nameOf(place, field === undefined ? path : [...path, field]);
   if (missing) return { name, message: 'Is required.' };
   if (unknown) return { name, message: 'Is not a field of this input.' };
   if (error.message.includes('not to be null')) return { name, message: 'Must not be null.' };

@@ -46,6 +46,9 @@ export function tombstone(id: string): User {
   return { id, username: 'deleted', firstName: '', createdAt: new Date(0) };
 }
 
+/** A tombstone says nothing but its id; whatever else is asked of it is null. */
+export const isTombstone = (user: User): boolean => user.status === undefined;
+
 /** @param actor to tell which session is the one that asks */
 export function shapeSession(session: StoredSession, actor: Actor): Session {
   const { id, createdAt, lastSeenAt, ipAddress, amr, aal } = session;

@@ -9,7 +9,6 @@ import {
   suspendAccount,
   updateProfile,
 } from '../domain/accounts.js';
-import { isId, NO_ID } from '../domain/ids.js';
 import { listSessions, revokeUserSessions } from '../domain/sessions.js';
 import { AuthError } from '../errors.js';
 import { ForwardPageArgs } from '../schema/page.js';
@@ -17,7 +16,7 @@ import { Role } from '../schema/role.js';
 import { SessionConnection } from '../schema/session.js';
 import { UpdateUserInput, User, UserConnection, UsersArgs } from '../schema/user.js';
 import { actingUser } from './actor.js';
-import { shapePage, shapeRole, shapeSession, shapeUser } from './shapes.js';
+import { isTombstone, shapePage, shapeRole, shapeSession, shapeUser } from './shapes.js';
 
 const target = { description: 'The account.' };
 
@@ -113,22 +112,24 @@ export class UsersResolver {
   }
 
   @FieldResolver(() => Role, { nullable: true, description: 'The role of highest rank.' })
-  async role(@Root() { id }: User, @Ctx() { loaders }: Context): Promise<Role | null> {
-    const [highest] = await loaders.of('rolesOfUser').load(id);
+  async role(@Root() user: User, @Ctx() { loaders }: Context): Promise<Role | null> {
+    if (isTombstone(user)) return null;
+    const [highest] = await loaders.of('rolesOfUser').load(user.id);
     return highest ? shapeRole(highest) : null;
   }
 
   @FieldResolver(() => [Role], { nullable: true, description: 'Every role, highest rank first.' })
-  async roles(@Root() { id }: User, @Ctx() { loaders }: Context): Promise<Role[]> {
-    return (await loaders.of('rolesOfUser').load(id)).map(shapeRole);
+  async roles(@Root() user: User, @Ctx() { loaders }: Context): Promise<Role[] | null> {
+    return isTombstone(user) ? null : (await loaders.of('rolesOfUser').load(user.id)).map(shapeRole);
   }
 
   @FieldResolver(() => [String], {
     nullable: true,
     description: 'What the account may do: the union over its roles.',
   })
-  async permissions(@Root() { id }: User, @Ctx() { loaders }: Context): Promise<string[]> {
-    const roles = await loaders.of('rolesOfUser').load(id);
+  async permissions(@Root() user: User, @Ctx() { loaders }: Context): Promise<string[] | null> {
+    if (isTombstone(user)) return null;
+    const roles = await loaders.of('rolesOfUser').load(user.id);
     const granted = await Promise.all(roles.map((role) => loaders.of('permissionsOfRole').load(role.id)));
     return [...new Set(granted.flat().map((permission) => permission.name))].sort();
   }
@@ -138,12 +139,12 @@ export class UsersResolver {
     description: 'Live sessions, newest first; for the account itself and holders of sessions:manage.',
   })
   async sessions(
-    @Root() { id }: User,
+    @Root() user: User,
     @Args(() => ForwardPageArgs) page: ForwardPageArgs,
     @Ctx() { app, actor }: Context,
-  ): Promise<SessionConnection> {
-    // What a reference to an unknown account was given as its id may be anything.
-    const sessions = await listSessions(app.db, isId(id) ? id : NO_ID, page);
+  ): Promise<SessionConnection | null> {
+    if (isTombstone(user)) return null;
+    const sessions = await listSessions(app.db, user.id, page);
     return shapePage(sessions, (session) => shapeSession(session, actor));
   }
 }

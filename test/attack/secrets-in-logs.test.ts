@@ -145,7 +145,7 @@ describe('what the service prints at the highest log level', () => {
       program
         .output()
         .split('\n')
-        .find((text) => text.includes(requestId!)),
+        .find((text) => text.includes(requestId!) && text.includes('"level":50')),
     );
     // What a developer needs is there.
     expect(JSON.parse(line)).toMatchObject({

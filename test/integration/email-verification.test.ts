@@ -127,11 +127,11 @@ describe('a newcomer’s email address', () => {
     async (value) => {
       expect([codeOf(await verifyEmail(app, value)), faultsOf(await verifyEmail(app, value))]).toEqual([
         'BAD_USER_INPUT',
-        ['t'],
+        ['token'],
       ]);
       expect([codeOf(await resend(app, value)), faultsOf(await resend(app, value))]).toEqual([
         'BAD_USER_INPUT',
-        ['e'],
+        ['email'],
       ]);
     },
   );

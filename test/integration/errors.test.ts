@@ -61,6 +61,33 @@ describe('an error that the caller caused', () => {
     expect([answer.status, codeOf(answer), faultsOf(answer)]).toEqual([200, 'BAD_USER_INPUT', names]);
   });
 
+  it.each<[string, Record<string, unknown>, string[]]>([
+    ['query ($x: Int) { users(first: $x) { totalCount } }', { x: 'a' }, ['first']],
+    ['query ($zz: EmailAddress) { users(filter: { email: $zz }) { totalCount } }', { zz: 5 }, ['email']],
+    [
+      'query ($r: [TokenVerificationRequest!]!) { verifyTokens(requests: $r) { valid } }',
+      { r: [{}] },
+      ['requests.0.token'],
+    ],
+    [
+      'query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }',
+      { r: [null] },
+      ['representations.0'],
+    ],
+    [
+      'query ($f: UserFilter) { users(filter: $f) { ...Page } } fragment Page on UserConnection { totalCount }',
+      { f: { status: 1 } },
+      ['status'],
+    ],
+    ['query ($i: ID!) { ...One } fragment One on Query { user(id: $i) { id } }', {}, ['id']],
+  ])(
+    'is named as the schema names it, whatever the variable is called: %s',
+    async (query, variables, names) => {
+      const answer = await app.graphql(query, variables, { bearer: owner.access });
+      expect([codeOf(answer), faultsOf(answer)]).toEqual(['BAD_USER_INPUT', names]);
+    },
+  );
+
   it('inside an input names the path, and repeats nothing of what was sent', async () => {
     const sent = {
       ...newcomer(),

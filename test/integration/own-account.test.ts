@@ -168,13 +168,17 @@ describe('somebody changes the password', () => {
 
   it('not without the current one', async () => {
     const bo = await join(app);
-    for (const wrong of ['wrong', '', '\u0000', '\ud800', `${bo.password} `, 'x'.repeat(20_000)])
+    for (const wrong of ['wrong', '\u0000', `${bo.password} `])
       expect(codeOf(await change(bo, wrong, 'another-Set-of-words'))).toBe('INVALID_CREDENTIALS');
+    for (const impossible of ['', '\ud800', 'x'.repeat(20_000)]) {
+      const answer = await change(bo, impossible, 'another-Set-of-words');
+      expect([codeOf(answer), faultsOf(answer)]).toEqual(['BAD_USER_INPUT', ['currentPassword']]);
+    }
     const failed = await look(
       "select outcome from audit_events where subject = $1 and type = 'password.refused'",
       [bo.id],
     );
-    expect(failed).toHaveLength(6);
+    expect(failed).toHaveLength(3);
     expect(codeOf(await signIn(app, bo.username, bo.password))).toBeUndefined();
   });
 
@@ -203,7 +207,7 @@ describe('somebody changes the password', () => {
       const answer = await change(ana, ana.password, password);
       expect(codeOf(answer)).toBe(code);
       expect(faultsOf(answer)).toHaveLength(1);
-      expect(['newPassword', 'n']).toContain(faultsOf(answer)[0]);
+      expect(faultsOf(answer)).toEqual(['newPassword']);
     });
   });
 
@@ -241,12 +245,11 @@ describe('somebody changes the password', () => {
 describe('somebody deletes the own account', () => {
   it('with the password alone', async () => {
     const bo = await join(app);
-    for (const wrong of ['wrong', '', '\ud800'])
-      expect(codeOf(await deleteMe(bo, wrong))).toBe('INVALID_CREDENTIALS');
-    for (const wrong of [5, null, {}, undefined])
+    expect(codeOf(await deleteMe(bo, 'wrong'))).toBe('INVALID_CREDENTIALS');
+    for (const wrong of ['', '\ud800', 5, null, {}, undefined])
       expect([codeOf(await deleteMe(bo, wrong)), faultsOf(await deleteMe(bo, wrong))]).toEqual([
         'BAD_USER_INPUT',
-        ['p'],
+        ['password'],
       ]);
     expect(codeOf(await whoAmI(app, bo.access))).toBeUndefined();
     expect((await deleteMe(bo, bo.password)).data).toEqual({ deleteMe: true });

@@ -98,7 +98,7 @@ describe('a refresh', () => {
     const answer = await app.graphql('mutation ($t: String!) { refresh(refreshToken: $t) { tokenType } }', {
       t: value,
     });
-    expect([codeOf(answer), faultsOf(answer)]).toEqual(['BAD_USER_INPUT', ['t']]);
+    expect([codeOf(answer), faultsOf(answer)]).toEqual(['BAD_USER_INPUT', ['refreshToken']]);
   });
 });
 

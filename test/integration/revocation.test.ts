@@ -82,7 +82,7 @@ describe('whoever holds a token may end it, and its session with it', () => {
 
   it.each([5, null, undefined, [], {}])('refuses %j by the name of its field', async (value) => {
     const answer = await app.graphql('mutation ($t: String!) { revoke(token: $t) }', { t: value });
-    expect([codeOf(answer), faultsOf(answer)]).toEqual(['BAD_USER_INPUT', ['t']]);
+    expect([codeOf(answer), faultsOf(answer)]).toEqual(['BAD_USER_INPUT', ['token']]);
   });
 });
 

@@ -23,7 +23,7 @@ export interface ProfileDeps {
 }
 
 const OLDEST_BIRTH_YEAR = 1900;
-const unprintable = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
+const unprintable = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 const text = (max: number) =>
   z
     .string()
