@@ -8,6 +8,7 @@ import { BodyRefused } from './http/body.js';
 import { allowOrigin } from './http/cors.js';
 import { discoveryDocument } from './http/discovery.js';
 import { openDoor, type Proof } from './http/door.js';
+import { followRequests } from './http/follow.js';
 import type { GraphQLEndpoint } from './http/graphql.js';
 import { askToConfirm, confirmEmail } from './http/pages.js';
 
@@ -32,37 +33,20 @@ type Handler = (request: IncomingMessage, response: ServerResponse, caller: Call
 export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   const isTrusted = trustNetworks(app.config.http.trustedProxies);
   const proofOf = openDoor(app.config);
-  const state = { isOpen: false, isDraining: false, underWay: new Set<ServerResponse>() };
+  const state = { isOpen: false, isDraining: false };
   const routes = routesOf(app, graphql, state);
 
-  // A connection whose answer comes after we began to stop is not to be used again; and with LOG_LEVEL=debug each request is a line.
-  const follow = (request: IncomingMessage, response: ServerResponse) => {
-    if (state.isDraining) response.shouldKeepAlive = false;
-    state.underWay.add(response);
-    const startedAt = app.clock.monotonic();
-    response.once('close', () => {
-      state.underWay.delete(response);
-      if (app.log.isLevelEnabled('debug')) app.log.debug(lineOf(request, response, startedAt), 'answered');
-    });
-  };
-  const lineOf = (request: IncomingMessage, response: ServerResponse, startedAt: number) => ({
-    requestId: response.getHeader('x-request-id'),
-    method: request.method,
-    // Of an address that is not ours nothing is written: it may hold anything.
-    path: routes[pathOf(request)] ? pathOf(request) : null,
-    status: response.statusCode,
-    ms: Math.round(app.clock.monotonic() - startedAt),
-  });
+  const following = followRequests(app);
   const dispatch: (request: IncomingMessage, response: ServerResponse) => void | Promise<void> = (
     request,
     response,
   ) => {
     response.setHeader('x-request-id', requestIdOf(request));
     response.setHeader('x-content-type-options', 'nosniff');
-    follow(request, response);
-    if (allowOrigin(app.config, request, response)) return;
     const path = pathOf(request);
     const route = routes[path];
+    following.follow(request, response, route ? path : null);
+    if (allowOrigin(app.config, request, response)) return;
     if (!route) return json(response, 404, { error: 'There is nothing at this address.' });
     if (!state.isOpen && path !== '/health/live')
       return json(response, 503, { error: 'The service is starting.' });
@@ -82,7 +66,7 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   };
   const drain = () => {
     state.isDraining = true;
-    for (const response of state.underWay) response.shouldKeepAlive = false;
+    following.drain();
   };
   return { server, open, drain };
 }

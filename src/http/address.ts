@@ -22,7 +22,6 @@ export interface Origin {
   readonly ip: string;
   /** What limits by address count: IPv4 as it is, IPv6 by its /64. */
   readonly network: string;
-  readonly isLoopback: boolean;
   /** True where a trusted proxy passed the request on; false where the caller made the connection. */
   readonly isForwarded: boolean;
 }
@@ -34,7 +33,7 @@ export function originOf(request: IncomingMessage, isTrusted: TrustedNetworks): 
   if (forwarded === undefined) return peers.get(remote) ?? rememberPeer(remote);
   const peer = parse(remote) ?? NOWHERE;
   const isForwarded = isTrusted(peer);
-  // What cannot be read counts as the proxy's own address: no way round the limits, and none to pass for a local caller.
+  // What cannot be read counts as the proxy's own address: no way round the limits.
   const named = isForwarded ? furthest(String(forwarded), isTrusted) : undefined;
   return describe(named ?? peer, isForwarded);
 }
@@ -69,7 +68,7 @@ function rememberPeer(remote: string): Origin {
 function describe(address: Address, isForwarded: boolean): Origin {
   const ip = address.toString();
   const network = address instanceof ipaddr.IPv6 ? `${prefixOf(address)}::/64` : ip;
-  return { ip, network, isLoopback: address.range() === 'loopback', isForwarded };
+  return { ip, network, isForwarded };
 }
 
 const prefixOf = (address: ipaddr.IPv6) =>
