@@ -1,8 +1,16 @@
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
+import { ServiceAccessModel } from '../db/models/service-access.js';
+import type { ServiceModel } from '../db/models/service.js';
 import { SessionModel } from '../db/models/session.js';
 import { UserModel } from '../db/models/user.js';
-import { AuthError } from '../errors.js';
+import { AuthError, conflict } from '../errors.js';
+import {
+  ROLES_WITH_PERMISSIONS,
+  type Catalogue,
+  type CataloguedBusinessRole,
+  type CataloguedRole,
+} from './catalogue.js';
 import type { Feed } from './revocations.js';
 import type { AccessClaims } from './tokens.js';
 
@@ -27,84 +35,137 @@ export type Actor =
       readonly id: string;
       readonly sessionId: string;
       readonly aal: number;
-    } & Authority);
+    } & Authority)
+  | {
+      readonly kind: 'service';
+      readonly id: string;
+      readonly name: string;
+      readonly tokenId: string;
+      /** What its token was issued for, besides verifying for itself. */
+      readonly scopes: ReadonlySet<string>;
+    };
 
+export type ServiceActor = Extract<Actor, { kind: 'service' }>;
 export type UserActor = Extract<Actor, { kind: 'user' }>;
 
 /** The rank that is exempt from the rule of ranks: owners manage owners. */
 export const OWNER_ROLE = 'OWNER';
 
-interface CataloguedRole {
-  name: string;
-  rank: number;
-  permissions: string[];
-}
-
-/** All roles, in memory, and the authority of accounts whose token is older than their latest change. */
-export interface Roles {
-  named(name: string): CataloguedRole | undefined;
-  /** Counts how often the roles were read; what was worked out under an earlier number is out of date. */
-  readonly edition: number;
-  readonly remembered: LRUCache<string, Remembered>;
-}
-
-interface Remembered {
-  version: number;
-  edition: number;
-  authority: Authority;
+/** What accounts may do, as far as this process has worked it out; each entry holds for one version of its account. */
+export interface Remembered {
+  readonly authorities: LRUCache<string, { version: number; edition: number; authority: Authority }>;
+  readonly accesses: LRUCache<string, { version: number; accesses: ReadonlyMap<string, ServiceAccessModel> }>;
 }
 
 export interface AccessDeps {
   db: Knex;
   feed: Feed;
-  roles: Roles;
+  catalogue: Catalogue;
+  remembered: Remembered;
 }
 
-const ROLES_WITH_PERMISSIONS = `
-  select r.name, r.rank, coalesce(array_agg(p.permission order by p.permission) filter (where p.permission is not null), '{}') as permissions
-  from roles r left join role_permissions p on p.role_id = r.id`;
+/** How many accounts a process remembers. */
+const REMEMBERED_ACCOUNTS = 20_000;
 
-/** Loads the roles and reads them again whenever the feed says that one has changed. */
-export async function openRoles({ db, feed }: Omit<AccessDeps, 'roles'>): Promise<Roles> {
-  const remembered: Roles['remembered'] = new LRUCache({ max: 20_000 });
-  let byName = new Map<string, CataloguedRole>();
-  let edition = 0;
-  const load = async () => {
-    const { rows } = await db.raw<{ rows: CataloguedRole[] }>(`${ROLES_WITH_PERMISSIONS} group by r.id`);
-    byName = new Map(rows.map((role) => [role.name, role]));
-    edition++;
-  };
-  feed.on('roles', load);
-  await load();
-  return {
-    named: (name) => byName.get(name),
-    get edition() {
-      return edition;
-    },
-    remembered,
-  };
-}
+export const rememberAccess = (): Remembered => ({
+  authorities: new LRUCache({ max: REMEMBERED_ACCOUNTS }),
+  accesses: new LRUCache({ max: REMEMBERED_ACCOUNTS }),
+});
 
 /**
  * What the bearer of this token may do now. From memory where the token is as new as the account's latest change;
  * else read again, once for each version of the account.
  */
 export function authorityOf(deps: AccessDeps, claims: AccessClaims): Authority | Promise<Authority> {
-  const version = Math.max(claims.ver, deps.feed.subject(claims.sub)?.version ?? 0);
-  const known = deps.roles.remembered.get(claims.sub);
-  if (known?.version === version && known.edition === deps.roles.edition) return known.authority;
-  const named = claims.ver === version ? claims.roles?.map((name) => deps.roles.named(name)) : undefined;
+  const version = versionOf(deps, claims);
+  const { edition } = deps.catalogue;
+  const known = deps.remembered.authorities.get(claims.sub);
+  if (known?.version === version && known.edition === edition) return known.authority;
+  const named = claims.ver === version ? claims.roles?.map((name) => deps.catalogue.role(name)) : undefined;
   if (!named?.every((role) => role !== undefined)) return readAgain(deps, claims.sub, version);
   const authority = unite(named);
-  deps.roles.remembered.set(claims.sub, { version, edition: deps.roles.edition, authority });
+  deps.remembered.authorities.set(claims.sub, { version, edition, authority });
   return authority;
 }
 
+/** The version that this account has reached, as far as this process has heard. */
+const versionOf = ({ feed }: AccessDeps, { sub, ver }: AccessClaims): number =>
+  Math.max(ver, feed.subject(sub)?.version ?? 0);
+
 async function readAgain(deps: AccessDeps, userId: string, version: number): Promise<Authority> {
-  const { edition } = deps.roles;
+  const { edition } = deps.catalogue;
   const authority = await readAuthority(deps.db, userId);
-  deps.roles.remembered.set(userId, { version, edition, authority });
+  deps.remembered.authorities.set(userId, { version, edition, authority });
   return authority;
+}
+
+/** What an account is at one service. */
+export interface ServiceAccess {
+  readonly service: ServiceModel;
+  readonly role: CataloguedBusinessRole | null;
+  readonly status: 'ACTIVE' | 'SUSPENDED';
+  readonly expiresAt: Date | null;
+  /** Service active, access active, not expired. */
+  readonly valid: boolean;
+}
+
+/**
+ * What the bearer of this token is at that service now; undefined where it has no access or there is no such service.
+ * From memory; an account's accesses are read once for each version of it.
+ */
+export function serviceAccessOf(
+  deps: AccessDeps,
+  claims: AccessClaims,
+  serviceId: string,
+  now: number,
+): ServiceAccess | undefined | Promise<ServiceAccess | undefined> {
+  const service = deps.catalogue.service(serviceId);
+  if (!service) return undefined;
+  const version = versionOf(deps, claims);
+  const known = deps.remembered.accesses.get(claims.sub);
+  if (known?.version === version) return describeAccess(deps, service, known.accesses.get(serviceId), now);
+  return readAccesses(deps, claims.sub, version).then((accesses) =>
+    describeAccess(deps, service, accesses.get(serviceId), now),
+  );
+}
+
+/** A stored access in the light of its service, its role and the time, in milliseconds since 1970. */
+export function describeAccess(
+  { catalogue }: Pick<AccessDeps, 'catalogue'>,
+  service: ServiceModel,
+  access: ServiceAccessModel | undefined,
+  now: number,
+): ServiceAccess | undefined {
+  if (!access) return undefined;
+  const { businessRoleId, status, expiresAt } = access;
+  return {
+    service,
+    role: businessRoleId === null ? null : (catalogue.businessRole(businessRoleId) ?? null),
+    status,
+    expiresAt,
+    valid: isOpen(service, access, now),
+  };
+}
+
+/** Service active, access active, not expired; `now` in milliseconds since 1970. */
+export function isOpen(
+  service: Pick<ServiceModel, 'status'>,
+  { status, expiresAt }: Pick<ServiceAccessModel, 'status' | 'expiresAt'>,
+  now: number,
+): boolean {
+  const isLive = status === 'ACTIVE' && (expiresAt === null || expiresAt.getTime() > now);
+  return isLive && service.status === 'ACTIVE';
+}
+
+async function readAccesses(
+  deps: AccessDeps,
+  userId: string,
+  version: number,
+): Promise<ReadonlyMap<string, ServiceAccessModel>> {
+  const rows = await ServiceAccessModel.query(deps.db).where({ userId });
+  const accesses = new Map(rows.map((row) => [row.serviceId, row]));
+  deps.remembered.accesses.set(userId, { version, accesses });
+  return accesses;
 }
 
 /** The authority of an account as the database has it, within the transaction given. */
@@ -181,14 +242,16 @@ export function requireHolds(authority: Authority, permissions: Iterable<string>
 /**
  * Before an account loses its standing: it must not be the last active owner. In a transaction that has
  * {@link lockAdministration}, so that two owners cannot demote each other at once.
+ * @param argument what the caller gave that would have it so, if anything
  * @throws {AuthError} CONFLICT
  */
-export async function requireNotLastOwner(trx: Knex, userId: string): Promise<void> {
+export async function requireNotLastOwner(trx: Knex, userId: string, argument?: string): Promise<void> {
   const { rows } = await trx.raw<{ rows: { id: string }[] }>(
     `select u.id from users u join user_roles ur on ur.user_id = u.id join roles r on r.id = ur.role_id
      where r.name = ? and u.deleted_at is null and u.suspended_at is null limit 2`,
     [OWNER_ROLE],
   );
-  if (rows.length === 1 && rows[0]?.id === userId)
-    throw new AuthError('CONFLICT', { message: 'This is the last active owner, who must stay one.' });
+  if (rows.length !== 1 || rows[0]?.id !== userId) return;
+  const message = 'This is the last active owner, who must stay one.';
+  throw argument === undefined ? new AuthError('CONFLICT', { message }) : conflict(argument, message);
 }

@@ -72,6 +72,37 @@ export async function readPage<M extends Model & { id: string }>(
   });
 }
 
+/** A list whose order is that of its ids, newest first: what a {@link readForward} goes by. */
+const newestFirst: Order<{ id: string }> = {
+  name: 'ID',
+  column: 'id',
+  type: 'text',
+  value: (row) => row.id,
+  descending: true,
+};
+
+/**
+ * Makes a forward page, newest id first, of rows that somebody else reads: of many lists at once, where that is cheaper.
+ * @param read answers at most `limit` rows with ids below `before`, which is null for the first page
+ * @throws {AuthError} BAD_USER_INPUT as {@link readPage}
+ */
+export async function readForward<M extends { id: string }>(
+  request: Pick<PageRequest, 'first' | 'after'>,
+  read: (limit: number, before: string | null) => Promise<M[]>,
+  count: () => Promise<number>,
+): Promise<Page<M>> {
+  const size = readSize('first', request.first);
+  const { after } = request;
+  const before = typeof after === 'string' ? decodeCursor(newestFirst, after, 'after')[1] : null;
+  const rows = await read(size + 1, before);
+  return toPage(rows.slice(0, size), newestFirst, {
+    more: rows.length > size,
+    backward: false,
+    request,
+    count,
+  });
+}
+
 function toPage<M extends { id: string }>(
   rows: M[],
   order: Order<M>,

@@ -1,5 +1,13 @@
 import { AuthError, badInput } from '../errors.js';
-import { authorityOf, type AccessDeps, type Actor, type Authority } from './access.js';
+import {
+  authorityOf,
+  serviceAccessOf,
+  type AccessDeps,
+  type Actor,
+  type Authority,
+  type ServiceAccess,
+} from './access.js';
+import type { Client } from './client.js';
 import {
   verifyAccessToken,
   type AccessClaims,
@@ -7,8 +15,11 @@ import {
   type TokenDeps,
   type Verification,
 } from './tokens.js';
+import type { Witness } from './witness.js';
 
-export interface VerificationDeps extends TokenDeps, AccessDeps {}
+export interface VerificationDeps extends TokenDeps, AccessDeps {
+  witness: Witness;
+}
 
 /** What is asked about one token. */
 export interface TokenQuestion {
@@ -19,11 +30,16 @@ export interface TokenQuestion {
   requires?: readonly string[] | null | undefined;
 }
 
+/** A {@link TokenQuestion} with the service that it is really about, in lower case. */
+type Question = TokenQuestion & { serviceId: string | undefined };
+
 /** What a verification answers; data, whatever the token is like. */
 export interface TokenAnswer {
   valid: boolean;
   reason: Rejection | null;
   subject: TokenSubjectAnswer | null;
+  /** What the subject is at the service that was asked about; also where that is why the answer is no. */
+  service: ServiceAccess | null;
   sessionId: string | null;
   issuer: string | null;
   scopes: readonly string[];
@@ -44,6 +60,7 @@ interface TokenSubjectAnswer {
 export interface Asker {
   actor: Actor;
   bearer: string | undefined;
+  client: Client;
 }
 
 const MOST_AT_ONCE = 100;
@@ -51,7 +68,8 @@ const MOST_REQUIRED = 100;
 
 /**
  * Says whether a token may be trusted now, and for what is asked. From memory, without a promise, on the hot path.
- * @throws {AuthError} BAD_USER_INPUT, FORBIDDEN for an account that asks about somebody else's token without tokens:introspect,
+ * @throws {AuthError} BAD_USER_INPUT, FORBIDDEN for an account that asks about somebody else's token without
+ *   tokens:introspect and for a service that asks about another one,
  *   SERVICE_UNAVAILABLE when nothing can be said for certain
  */
 export function verifyToken(
@@ -61,10 +79,11 @@ export function verifyToken(
 ): TokenAnswer | Promise<TokenAnswer> {
   if ((question.requires?.length ?? 0) > MOST_REQUIRED)
     throw badInput([{ name: 'requires', message: `Must have at most ${MOST_REQUIRED} permissions.` }]);
+  const precise = { ...question, serviceId: serviceOf(asker, question) };
   const verification = verifyAccessToken(deps, question.token);
   return verification instanceof Promise
-    ? verification.then((found) => answer(deps, asker, question, found))
-    : answer(deps, asker, question, verification);
+    ? verification.then((found) => answer(deps, asker, precise, found))
+    : answer(deps, asker, precise, verification);
 }
 
 /** Up to 100 answers in the order of the questions. @throws {AuthError} as {@link verifyToken} */
@@ -81,36 +100,60 @@ export async function verifyTokens(
 function answer(
   deps: VerificationDeps,
   asker: Asker,
-  question: TokenQuestion,
+  question: Question,
   found: Verification,
 ): TokenAnswer | Promise<TokenAnswer> {
   requireMayAsk(asker, question.token, found);
-  if (found.rejection !== undefined) return rejected(found.rejection);
   const { claims } = found;
+  if (found.rejection !== undefined || !claims)
+    return refused(deps, asker, question, claims, rejected(found.rejection ?? 'MALFORMED'));
   const authority = authorityOf(deps, claims);
-  return authority instanceof Promise
-    ? authority.then((known) => decide(question, claims, known))
-    : decide(question, claims, authority);
+  const access =
+    question.serviceId === undefined
+      ? undefined
+      : serviceAccessOf(deps, claims, question.serviceId, deps.clock.now());
+  if (authority instanceof Promise || access instanceof Promise)
+    return Promise.all([authority, access]).then((known) => decide(deps, asker, question, claims, ...known));
+  return decide(deps, asker, question, claims, authority, access);
 }
 
 /** A holder may ask about its own tokens; what is no token of ours tells nothing about anybody. */
 function requireMayAsk({ actor, bearer }: Asker, token: string, found: Verification): void {
   const isOwn = actor.kind === 'user' && found.claims?.sub === actor.id;
-  if (actor.kind === 'gateway' || bearer === token || isOwn || found.claims === undefined) return;
+  const isTrusted = actor.kind === 'gateway' || actor.kind === 'service';
+  if (isTrusted || bearer === token || isOwn || found.claims === undefined) return;
   if (actor.kind === 'user' && actor.permissions.has('tokens:introspect')) return;
   throw new AuthError(actor.kind === 'user' ? 'FORBIDDEN' : 'UNAUTHENTICATED');
 }
 
+/** Which service is asked about: one that asks means itself, and only with tokens:introspect another one. */
+function serviceOf({ actor }: Asker, { serviceId }: TokenQuestion): string | undefined {
+  const asked = serviceId?.toLowerCase();
+  if (actor.kind !== 'service') return asked;
+  if (asked === undefined || asked === actor.id || actor.scopes.has('tokens:introspect'))
+    return asked ?? actor.id;
+  throw new AuthError('FORBIDDEN', { message: 'A service may only ask about itself.' });
+}
+
 function decide(
-  { serviceId, requires }: TokenQuestion,
+  deps: VerificationDeps,
+  asker: Asker,
+  question: Question,
   claims: AccessClaims,
   authority: Authority,
+  access: ServiceAccess | undefined,
 ): TokenAnswer {
-  // Nobody has been given access to any service yet: access is denied unless granted.
-  if (serviceId !== null && serviceId !== undefined) return rejected('NO_SERVICE_ACCESS');
-  if (requires?.some((permission) => !authority.permissions.has(permission)))
-    return rejected('MISSING_PERMISSION');
-  const permissions = [...authority.permissions];
+  const isShut = question.serviceId !== undefined && access?.valid !== true;
+  const permissions = access?.role
+    ? new Set([...authority.permissions, ...access.role.permissions])
+    : authority.permissions;
+  const isLacking = question.requires?.some((permission) => !permissions.has(permission)) === true;
+  if (isShut || isLacking) {
+    const answer = rejected(isShut ? 'NO_SERVICE_ACCESS' : 'MISSING_PERMISSION', access);
+    return refused(deps, asker, question, claims, answer);
+  }
+  deps.witness.accepted({ accountId: claims.sub, serviceId: question.serviceId ?? null });
+  const granted = [...permissions];
   return {
     valid: true,
     reason: null,
@@ -121,15 +164,38 @@ function decide(
       email: claims.email ?? null,
       role: authority.roles[0] ?? null,
       roles: authority.roles,
-      permissions,
+      permissions: granted,
     },
+    service: access ?? null,
     sessionId: claims.sid,
     issuer: claims.iss,
-    scopes: permissions,
+    scopes: granted,
     expiresAt: new Date(claims.exp * 1000),
   };
 }
 
-function rejected(reason: Rejection): TokenAnswer {
-  return { valid: false, reason, subject: null, sessionId: null, issuer: null, scopes: [], expiresAt: null };
+function rejected(reason: Rejection, service: ServiceAccess | null = null): TokenAnswer {
+  return {
+    valid: false,
+    reason,
+    subject: null,
+    service,
+    sessionId: null,
+    issuer: null,
+    scopes: [],
+    expiresAt: null,
+  };
+}
+
+/** A refusal is told, and goes on record later, in a batch. */
+function refused(
+  { witness }: VerificationDeps,
+  { actor, client }: Asker,
+  { serviceId }: Question,
+  claims: AccessClaims | undefined,
+  answer: TokenAnswer,
+): TokenAnswer {
+  const askedBy = actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
+  witness.refused({ reason: answer.reason ?? '', subject: claims?.sub, serviceId, askedBy, client });
+  return answer;
 }

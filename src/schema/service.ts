@@ -1,5 +1,6 @@
-import { Directive, Field, ID, ObjectType } from 'type-graphql';
+import { Directive, Field, ID, InputType, ObjectType } from 'type-graphql';
 import { describedEnum } from './enum.js';
+import { connectionOf, type Connection } from './page.js';
 import { DateTime } from './scalars.js';
 
 /** Whether a service is served. */
@@ -9,7 +10,7 @@ export const ServiceStatus = describedEnum('ServiceStatus', 'Whether a service m
 });
 export type ServiceStatus = keyof typeof ServiceStatus;
 
-/** A registered application. */
+/** A registered application. `accounts` is a field resolver. */
 @ObjectType({
   simpleResolvers: true,
   description: 'An application registered here: it verifies tokens, and accounts are given access to it.',
@@ -34,4 +35,36 @@ export class Service {
 
   @Field(() => DateTime, { description: 'When the service was last changed.' })
   updatedAt: Date;
+}
+
+/** One page of services. */
+export const ServiceConnection = connectionOf(() => Service, 'Service', 'services');
+export type ServiceConnection = Connection<Service>;
+
+/** A new service. */
+@InputType({ description: 'A new service.' })
+export class CreateServiceInput {
+  @Field(() => String, {
+    description: 'A unique name in kebab-case: 2 to 64 lower-case letters and digits in words joined by -.',
+  })
+  name: string;
+
+  @Field(() => String, { nullable: true, description: 'What the service does.' })
+  description?: string | null;
+}
+
+/** Changes to a service; a field left out stays. */
+@InputType({ description: 'Changes to a service. A field left out stays as it is.' })
+export class UpdateServiceInput {
+  @Field(() => String, { nullable: true, description: 'A new unique name in kebab-case.' })
+  name?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'What the service does; null clears it.' })
+  description?: string | null;
+
+  @Field(() => ServiceStatus, {
+    nullable: true,
+    description: 'DISABLED lets nobody in, from the next verification on; ACTIVE undoes it.',
+  })
+  status?: ServiceStatus | null;
 }

@@ -1,6 +1,7 @@
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { describedEnum } from './enum.js';
 import { DateTime } from './scalars.js';
+import { ServiceAccess } from './service-access.js';
 
 /** One question of `verifyTokens`. */
 @InputType({ description: 'One token to verify, and for what.' })
@@ -90,6 +91,13 @@ export class TokenVerification {
     description: 'Whom the token speaks of; null unless valid. Costs no database call.',
   })
   subject?: Subject | null;
+
+  @Field(() => ServiceAccess, {
+    nullable: true,
+    description:
+      'Where a service was asked about, what the subject is there; null where it is nothing. Also where that is why the answer is no.',
+  })
+  service?: ServiceAccess | null;
 
   @Field(() => ID, { nullable: true, description: 'The session the token belongs to, where it has one.' })
   sessionId?: string | null;

@@ -13,4 +13,8 @@ export class AuditEventModel extends Base {
   userAgent: string | null;
   requestId: string | null;
   details: Record<string, unknown> | null;
+  /** Made when it was recorded; null for events from before there were signatures. */
+  mac: string | null;
+  /** Orders events by their transaction; seals are made over ranges of it. */
+  position: number;
 }

@@ -9,6 +9,8 @@ export class RoleModel extends Base {
   description: string | null;
   rank: number;
   builtIn: boolean;
+  /** The one that new accounts get, unless another one is configured. */
+  isDefault: boolean;
   createdAt: Date;
   updatedAt: Date;
 }

@@ -15,7 +15,11 @@ export class SessionModel extends Base {
   endReason: string | null;
   ipAddress: string | null;
   userAgent: string | null;
+  /** Where it was opened from. */
+  location: string | null;
   /** RFC 8176 names of the methods used. */
   amr: string[];
   aal: number;
+  /** When the one behind it last proved all that its aal stands for. */
+  provedAt: Date;
 }

@@ -10,8 +10,9 @@ export class UserModel extends Base {
   username: string;
   /** NFKC and lower case, for comparison. */
   usernameKey: string;
-  passwordHash: string;
-  passwordChangedAt: Date;
+  /** Null while an invitation waits for its first password, and once the account is erased: nothing matches it. */
+  passwordHash: string | null;
+  passwordChangedAt: Date | null;
   firstName: string;
   middleName: string | null;
   lastName: string | null;
@@ -27,6 +28,8 @@ export class UserModel extends Base {
   suspendedAt: Date | null;
   suspensionReason: string | null;
   deletedAt: Date | null;
+  /** When the personal data of the deleted account was removed for good. */
+  erasedAt: Date | null;
   createdAt: Date;
   updatedAt: Date;
 }
