@@ -3,13 +3,17 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { Loaders } from './db/loaders.js';
-import { authorityOf, type Actor, type Roles } from './domain/access.js';
+import { authorityOf, type Actor, type Remembered, type ServiceActor } from './domain/access.js';
+import type { Catalogue } from './domain/catalogue.js';
 import type { Client } from './domain/client.js';
 import type { Clock } from './domain/clock.js';
 import type { Limiters } from './domain/limits.js';
 import type { Postman } from './domain/mail.js';
 import type { HashQueue } from './domain/passwords.js';
 import type { Feed } from './domain/revocations.js';
+import { actorOfServiceToken, isServiceToken, type ServiceTokens } from './domain/service-tokens.js';
+import type { Locate } from './http/location.js';
+import type { Witness } from './domain/witness.js';
 import { verifyAccessToken, type AccessClaims, type Keyring, type VerifiedTokens } from './domain/tokens.js';
 
 /** Everything that a running service holds; made in app.ts, handed to domain functions, which name what they need of it. */
@@ -22,11 +26,16 @@ export interface App {
   readonly vital: Knex;
   readonly feed: Feed;
   readonly keyring: Keyring;
-  readonly roles: Roles;
+  readonly catalogue: Catalogue;
+  readonly remembered: Remembered;
+  readonly serviceTokens: ServiceTokens;
   readonly verified: VerifiedTokens;
   readonly hashes: HashQueue;
   readonly limiters: Limiters;
   readonly postman: Postman;
+  readonly locate: Locate;
+  /** Takes down denials, verifications and sightings; written in batches. */
+  readonly witness: Witness;
 }
 
 /** What every resolver of one request is given. */
@@ -34,7 +43,9 @@ export interface Context {
   readonly app: App;
   /** Who makes this request. Signing up, in and refreshing make the account the actor before the answer is read. */
   actor: Actor;
-  /** The access token that came along, believed or not. */
+  /** The service that passes the request on, or makes it; undefined where none has proved itself. */
+  readonly service: ServiceActor | undefined;
+  /** The bearer token that came along, believed or not. */
   readonly bearer: string | undefined;
   readonly client: Client;
   readonly loaders: Loaders;
@@ -43,8 +54,35 @@ export interface Context {
 }
 
 /** The context of one request that came through the door. Apollo Server copies it, so what changes stands one level down. */
-export function makeContext(app: App, actor: Actor, bearer: string | undefined, client: Client): Context {
-  return { app, actor, bearer, client, loaders: new Loaders(app.db), progress: { isGraphQL: false } };
+export function makeContext(
+  app: App,
+  actor: Actor,
+  bearer: string | undefined,
+  client: Client,
+  service?: ServiceActor,
+): Context {
+  return {
+    app,
+    actor,
+    service,
+    bearer,
+    client,
+    loaders: new Loaders(app.db),
+    progress: { isGraphQL: false },
+  };
+}
+
+/** What a request brings along to prove who makes it: undefined for none, '' for what cannot be read. */
+export interface Credentials {
+  readonly bearer: string | undefined;
+  readonly serviceToken: string | undefined;
+}
+
+/** The credentials in the headers of a request. Headers that only name somebody are nothing to us. */
+export function credentialsOf(request: IncomingMessage): Credentials {
+  const serviceToken = request.headers['x-service-token'];
+  // One that came twice is joined by a comma, and so is nobody's.
+  return { bearer: bearerOf(request), serviceToken: serviceToken?.toString() };
 }
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
@@ -54,7 +92,7 @@ const UNREADABLE = '';
 const isAuthorization = (name: string) => name.length === 13 && name.toLowerCase() === 'authorization';
 
 /** The bearer token of a request; undefined without an Authorization header, '' for one that cannot be read as a single bearer. */
-export function bearerOf(request: IncomingMessage): string | undefined {
+function bearerOf(request: IncomingMessage): string | undefined {
   const header = request.headers.authorization;
   if (header === undefined) return undefined;
   let seen = 0;
@@ -63,13 +101,45 @@ export function bearerOf(request: IncomingMessage): string | undefined {
   return seen === 1 ? (BEARER.exec(header)?.[1] ?? UNREADABLE) : UNREADABLE;
 }
 
+/** Who makes a request, and the service that has proved itself with it. */
+export interface Identity {
+  readonly actor: Actor;
+  readonly service: ServiceActor | undefined;
+}
+
 /**
- * Who makes a request that came through the door. A bearer, where there is one, is the only proof of an actor; a bad one
- * leaves the caller anonymous. Without one it is the gateway, for itself.
+ * Who makes a request that came through the door. A bearer, where there is one, is the only proof of an actor. Without one
+ * it is the service of the service token; without either it is the gateway, for itself. Any credential that is presented
+ * and not good leaves the caller anonymous.
  */
-export function actorOf(app: App, bearer: string | undefined): Actor | Promise<Actor> {
+export function identify(app: App, { bearer, serviceToken }: Credentials): Identity | Promise<Identity> {
+  if (serviceToken === undefined) return settle(actorOf(app, bearer), alone);
+  return settle(serviceActorOf(app, serviceToken), (service) =>
+    service.kind !== 'service' || bearer === undefined
+      ? alone(service)
+      : settle(actorOf(app, bearer), (actor) => ({ actor, service })),
+  );
+}
+
+const alone = (actor: Actor): Identity => ({ actor, service: actor.kind === 'service' ? actor : undefined });
+
+/** The service that proves itself with this request, on whosever behalf; an anonymous caller where none does. */
+export function provingServiceOf(
+  app: App,
+  { bearer, serviceToken = bearer }: Credentials,
+): Actor | Promise<Actor> {
+  const isPresented = serviceToken !== undefined && isServiceToken(serviceToken);
+  return isPresented ? serviceActorOf(app, serviceToken) : { kind: 'anonymous' };
+}
+
+/** Goes on at once where there is nothing to wait for. */
+const settle = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
+  value instanceof Promise ? value.then(next) : next(value);
+
+function actorOf(app: App, bearer: string | undefined): Actor | Promise<Actor> {
   if (bearer === undefined) return { kind: 'gateway' };
   if (bearer === UNREADABLE) return { kind: 'anonymous', rejection: 'MALFORMED' };
+  if (isServiceToken(bearer)) return serviceActorOf(app, bearer);
   try {
     const verification = verifyAccessToken(app, bearer);
     if (verification instanceof Promise)
@@ -79,6 +149,15 @@ export function actorOf(app: App, bearer: string | undefined): Actor | Promise<A
     return unavailable();
   }
 }
+
+function serviceActorOf(app: App, token: string): Actor | Promise<Actor> {
+  const found = actorOfServiceToken(app, token);
+  return found instanceof Promise ? found.then(asActor, unavailable) : asActor(found);
+}
+
+const asActor = (found: ServiceActor | string): Actor =>
+  // Named apart, as a caller is told of its account's end and not of a service's.
+  typeof found === 'string' ? { kind: 'anonymous', rejection: `SERVICE_TOKEN_${found}` } : found;
 
 const unavailable = (): Actor => ({ kind: 'anonymous', rejection: 'UNAVAILABLE' });
 

@@ -3,14 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { App } from './context.js';
 import { isPostgresUp } from './db/postgres.js';
 import type { Client } from './domain/client.js';
-import { originOf, trustNetworks, type Origin } from './http/address.js';
+import { AuthError } from './errors.js';
+import { isFromTrusted, originOf, trustNetworks, type Origin } from './http/address.js';
 import { BodyRefused } from './http/body.js';
 import { allowOrigin } from './http/cors.js';
 import { discoveryDocument } from './http/discovery.js';
-import { openDoor, type Proof } from './http/door.js';
+import { openDoor, proofByService, type Proof } from './http/door.js';
 import { followRequests } from './http/follow.js';
 import type { GraphQLEndpoint } from './http/graphql.js';
-import { askToConfirm, confirmEmail } from './http/pages.js';
+import { askForPassword, askToConfirm, confirmEmail, setPassword } from './http/pages.js';
 
 /** The doors of the service, as a server that does not listen yet. */
 export interface Doors {
@@ -25,6 +26,8 @@ export interface Doors {
 interface Caller {
   origin: Origin;
   proof: Proof;
+  /** Where a trusted proxy says that it comes from. */
+  told: string | undefined;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void | Promise<void>;
@@ -33,6 +36,11 @@ type Handler = (request: IncomingMessage, response: ServerResponse, caller: Call
 export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   const isTrusted = trustNetworks(app.config.http.trustedProxies);
   const proofOf = openDoor(app.config);
+  const { header } = app.config.location;
+  const toldOf = (request: IncomingMessage) => {
+    const told = header === undefined ? undefined : request.headers[header];
+    return typeof told === 'string' && isFromTrusted(request, isTrusted) ? told : undefined;
+  };
   const state = { isOpen: false, isDraining: false };
   const routes = routesOf(app, graphql, state);
 
@@ -51,10 +59,14 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
     if (!state.isOpen && path !== '/health/live')
       return json(response, 503, { error: 'The service is starting.' });
     const origin = originOf(request, isTrusted);
-    const caller = { origin, proof: proofOf(request) };
-    if (path === '/graphql' && !caller.proof) return refuseAtTheDoor(request, response);
-    const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
-    return handler ? handler(request, response, caller) : refuseMethod(response, route);
+    const caller = { origin, proof: proofOf(request), told: toldOf(request) };
+    const admit = (proof: Proof) => {
+      if (path === '/graphql' && !proof) return refuseAtTheDoor(request, response);
+      const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
+      return handler ? handler(request, response, { ...caller, proof }) : refuseMethod(response, route);
+    };
+    const proof = path === '/graphql' && !caller.proof ? proofByService(app, request) : caller.proof;
+    return proof instanceof Promise ? proof.then(admit) : admit(proof);
   };
   const timeouts = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
   const server = createServer(timeouts, (request, response) => {
@@ -77,7 +89,7 @@ function routesOf(
   state: { isDraining: boolean },
 ): Record<string, Record<string, Handler>> {
   const post: Handler = (request, response, caller) =>
-    graphql.post(request, response, clientOf(request, response, caller));
+    graphql.post(request, response, clientOf(app, request, response, caller));
   const page: Handler = (request, response) => sandbox(graphql, request, response);
   const ready: Handler = async (_request, response) => {
     const checks = {
@@ -98,7 +110,12 @@ function routesOf(
     '/verify-email': {
       GET: askToConfirm,
       POST: (request, response, caller) =>
-        confirmEmail(app, request, response, clientOf(request, response, caller)),
+        confirmEmail(app, request, response, clientOf(app, request, response, caller)),
+    },
+    '/reset-password': {
+      GET: askForPassword,
+      POST: (request, response, caller) =>
+        setPassword(app, request, response, clientOf(app, request, response, caller)),
     },
   };
 }
@@ -124,15 +141,27 @@ function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && SOUND_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-function clientOf(request: IncomingMessage, response: ServerResponse, { origin, proof }: Caller): Client {
+function clientOf(
+  app: App,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { origin, proof, told }: Caller,
+): Client {
   // The gateway's own address is nobody's: it is no bucket for limits, and no place where somebody signed in.
   const isGateways = proof === 'gateway secret' && !origin.isForwarded;
   const isLocal = proof === 'loopback' && !origin.isForwarded;
+  // A service speaks for many: what limits by address count, is counted by service.
+  const isService = proof === 'service token' && !origin.isForwarded;
   const userAgent = request.headers['user-agent']?.slice(0, 512).toWellFormed() ?? null;
+  const ipAddress = isGateways ? null : origin.ip;
   return {
-    ipAddress: isGateways ? null : origin.ip,
-    network: isGateways || isLocal ? null : origin.network,
+    ipAddress,
+    network: isGateways || isLocal || isService ? null : origin.network,
     userAgent,
+    // Looked up when somebody asks: few requests sign in.
+    get location() {
+      return app.locate(ipAddress, told);
+    },
     requestId: String(response.getHeader('x-request-id')),
   };
 }
@@ -195,6 +224,7 @@ function json(response: ServerResponse, status: number, body: unknown): void {
 
 function fail(app: App, response: ServerResponse, error: unknown): void {
   const requestId = String(response.getHeader('x-request-id'));
+  if (error instanceof AuthError && error.code === 'SERVICE_UNAVAILABLE') return unavailable(response, error);
   const refused = error instanceof BodyRefused ? error : undefined;
   if (!refused) app.log.error({ err: error, requestId }, 'unexpected error');
   if (response.headersSent) return void response.destroy();
@@ -204,4 +234,9 @@ function fail(app: App, response: ServerResponse, error: unknown): void {
   json(response, refused?.status ?? 500, {
     errors: [{ message: refused?.message ?? 'Something went wrong on our side.', extensions }],
   });
+}
+
+/** Whether somebody may come in cannot be said right now. */
+function unavailable(response: ServerResponse, { code, message }: AuthError): void {
+  json(response, 503, { errors: [{ message, extensions: { code } }] });
 }

@@ -15,8 +15,14 @@ export interface Rule {
   ) => true | AuthError;
 }
 
-/** Whoever came through the door, which in production asks for the gateway's secret. */
+/** Whoever came through the door, which in production asks for the gateway's secret or a service token. */
 export const anyone: Rule = { name: 'anyone', check: () => true };
+
+/** Whoever came through the door for a person: services have no account to open, enter or recover. */
+export const visitor: Rule = {
+  name: 'anyone but a service',
+  check: (actor) => actor.kind !== 'service' || unknownCaller(actor),
+};
 
 /** Nobody at all. */
 export const nobody: Rule = { name: 'nobody', check: () => new AuthError('FORBIDDEN') };
@@ -27,7 +33,13 @@ export const signedIn: Rule = {
   check: (actor) => actor.kind === 'user' || unknownCaller(actor),
 };
 
-/** An account, or the gateway where no bearer came along: anybody but one whose bearer was not believed. */
+/** An account or a service: whoever has an identity of its own. */
+export const accountOrService: Rule = {
+  name: 'account or service',
+  check: (actor) => actor.kind === 'user' || actor.kind === 'service' || unknownCaller(actor),
+};
+
+/** An account, a service, or the gateway where no credential came along: anybody but one whose credential was not believed. */
 export const known: Rule = {
   name: 'known',
   check: (actor) => actor.kind !== 'anonymous' || unknownCaller(actor),
@@ -74,12 +86,45 @@ export const has = (permission: string): Rule => ({
       : unknownCaller(actor),
 });
 
-/** The account that the parent object is, or one that holds a permission. */
+/** An account that holds a permission, or a service whose token has the scope of that name. */
+export const hasOrScope = (permission: string): Rule => ({
+  name: `${permission} or scope`,
+  check: (actor, ...rest) =>
+    (actor.kind === 'service' && actor.scopes.has(permission)) || has(permission).check(actor, ...rest),
+});
+
+/** A service, the gateway for itself, or an account with tokens:introspect. */
+export const introspector: Rule = {
+  name: 'gateway, service or tokens:introspect',
+  check: (actor, ...rest) =>
+    actor.kind === 'gateway' || actor.kind === 'service' || has('tokens:introspect').check(actor, ...rest),
+};
+
+/** The account that the parent object is, or one that holds a permission, or a service with the scope of that name. */
 export const selfOr = (permission: string): Rule => ({
   name: `self, ${permission}`,
   check: (actor, parent) =>
     (actor.kind === 'user' && (actor.id === parent.id || actor.permissions.has(permission))) ||
+    (actor.kind === 'service' && actor.scopes.has(permission)) ||
     new AuthError('FORBIDDEN'),
+});
+
+/** The account whose id is the argument of that name, or one that holds a permission. */
+export const ownOr = (argument: string, permission: string): Rule => ({
+  name: `own, ${permission}`,
+  check: (actor, _parent, { [argument]: id }) => {
+    if (actor.kind !== 'user') return unknownCaller(actor);
+    const isOwn = String(id).toLowerCase() === actor.id;
+    return isOwn || actor.permissions.has(permission) || new AuthError('FORBIDDEN');
+  },
+});
+
+/** The service whose id is the argument `id`, about itself, or whoever holds a permission. */
+export const thatServiceOr = (permission: string): Rule => ({
+  name: `that service, ${permission}`,
+  check: (actor, parent, args, ...rest) =>
+    (actor.kind === 'service' && String(args['id']).toLowerCase() === actor.id) ||
+    has(permission).check(actor, parent, args, ...rest),
 });
 
 const TOLD_BY_REJECTION: Record<string, AuthError['code']> = {
@@ -89,6 +134,8 @@ const TOLD_BY_REJECTION: Record<string, AuthError['code']> = {
 };
 
 function unknownCaller(actor: Actor): AuthError {
+  // Known well enough, and no person.
+  if (actor.kind === 'service') return new AuthError('FORBIDDEN');
   const rejection = actor.kind === 'anonymous' ? (actor.rejection ?? '') : '';
   return new AuthError(TOLD_BY_REJECTION[rejection] ?? 'UNAUTHENTICATED');
 }
