@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { connectPostgres } from './postgres.js';
+import { grantRights } from './rights.js';
 
 const FOLDER = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const LOCK = 7_203_110_001;
@@ -20,7 +21,8 @@ const source: Knex.MigrationSource<string> = {
 };
 
 /**
- * Brings the schema up to date; any number of processes may do so at once, as an advisory lock lets one through at a time.
+ * Brings the schema up to date, and the rights of the service's role with it; `url` is its owner's. Any number of
+ * processes may do so at once, as an advisory lock lets one through at a time.
  * @returns the names of the migrations that this call applied
  */
 export async function migrate(url: string): Promise<string[]> {
@@ -31,9 +33,18 @@ export async function migrate(url: string): Promise<string[]> {
         number,
         string[],
       ];
+      await grantRights(trx);
       return applied.map((file) => source.getMigrationName(file));
     }),
   );
+}
+
+/** Names of the migrations that {@link migrate} would apply. */
+export async function pendingMigrations(url: string): Promise<string[]> {
+  return withOwnConnection(url, async (db) => {
+    const [, waiting] = (await db.migrate.list(options)) as [unknown, string[]];
+    return waiting.map((file) => source.getMigrationName(file));
+  });
 }
 
 /** Takes the last batch of migrations back. @returns their names */
@@ -49,7 +60,7 @@ const options = { migrationSource: source, disableMigrationsListValidation: true
 
 // knex's migrator switches the mapping of names off for good on the connection that it is given.
 async function withOwnConnection<T>(url: string, work: (db: Knex) => Promise<T>): Promise<T> {
-  const db = connectPostgres(url, 2, 'patient');
+  const db = connectPostgres(url, 2, { manner: 'patient' });
   try {
     return await work(db);
   } finally {

@@ -32,8 +32,19 @@ const ignore = () => undefined;
 /** What a pool is for: requests, which are told soon that nothing can be done, or work that takes as long as it takes. */
 type Manner = 'hasty' | 'patient';
 
+/** How a pool works. */
+interface Ways {
+  manner?: Manner;
+  /** The role that each connection takes on before anything else. */
+  role?: string | undefined;
+}
+
+interface Connection {
+  query(text: string, done: (error: Error | null) => void): void;
+}
+
 /** A pool of connections; `url` is any PostgreSQL connection string, over TCP or a unix socket. */
-export function connectPostgres(url: string, poolSize: number, manner: Manner = 'hasty'): Knex {
+export function connectPostgres(url: string, poolSize: number, { manner = 'hasty', role }: Ways = {}): Knex {
   return knexPkg({
     // What goes wrong is thrown, and logged where it is caught.
     log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
@@ -45,10 +56,15 @@ export function connectPostgres(url: string, poolSize: number, manner: Manner = 
       keepAlive: true,
       ...(manner === 'hasty' ? HASTE : {}),
     } as Knex.PgConnectionConfig,
-    pool: { min: 0, max: poolSize },
+    pool: { min: 0, max: poolSize, ...(role === undefined ? {} : { afterCreate: become(role) }) },
     acquireConnectionTimeout: PATIENCE.acquire,
     ...knexSnakeCaseMappers(),
   });
+}
+
+function become(role: string) {
+  return (connection: Connection, done: (error: Error | null, connection: Connection) => void) =>
+    connection.query(`set role ${pg.escapeIdentifier(role)}`, (error) => done(error, connection));
 }
 
 /** Whether PostgreSQL answers within `timeoutMs`. */

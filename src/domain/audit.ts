@@ -1,7 +1,12 @@
 import type { Knex } from 'knex';
 import { newId } from './ids.js';
 import { AuditEventModel } from '../db/models/audit-event.js';
+import { signEvent } from './audit/signature.js';
 import type { Client } from './client.js';
+import type { SealingKeys } from './sealing.js';
+
+export { listEvents, streamEvents, type EventFilter, type StoredEvent } from './audit/list.js';
+export { contentOf, isGenuine } from './audit/signature.js';
 
 /** Every type of event, with the details that may stand beside it. Nothing else is ever recorded. */
 export const eventTypes = {
@@ -11,21 +16,54 @@ export const eventTypes = {
   'account.restored': [],
   'account.suspended': ['reason'],
   'account.reinstated': [],
+  'account.invited': [],
+  'account.exported': [],
+  'account.erased': [],
   'email.verified': [],
-  'sign_in.succeeded': ['session', 'amr'],
+  'sign_in.succeeded': ['session', 'amr', 'location'],
   'sign_in.failed': ['reason'],
   'password.changed': ['keptSession'],
   'password.refused': ['reason'],
+  'password.reset_asked': [],
+  'password.reset': ['by'],
+  'mfa.enrolled': [],
+  'mfa.confirmed': [],
+  'mfa.challenged': [],
+  'mfa.failed': ['act'],
+  'mfa.disabled': [],
+  'mfa.reset': [],
+  'recovery_code.used': [],
+  'recovery_codes.regenerated': [],
+  'session.stepped_up': ['session', 'amr'],
   'refresh.rotated': ['session'],
   'refresh.reused': ['session'],
   'session.ended': ['session', 'reason'],
   'role.created': ['role', 'after'],
   'role.updated': ['role', 'before', 'after'],
   'role.deleted': ['role', 'before'],
+  'default_role.set': ['before', 'after'],
+  'permission.created': ['permission'],
+  'permission.updated': ['permission'],
+  'permission.deleted': ['permission', 'roles', 'businessRoles'],
   'roles.set': ['before', 'after'],
+  'alert.acknowledged': ['rule'],
+  'service.created': ['service'],
+  'service.updated': ['service', 'before', 'after'],
+  'service.deleted': ['service', 'before', 'tokens'],
+  'business_role.created': ['role', 'service', 'after'],
+  'business_role.updated': ['role', 'service', 'before', 'after'],
+  'business_role.deleted': ['role', 'service', 'before'],
+  'services.set': ['before', 'after'],
+  'service_token.issued': ['service', 'scopes', 'expiresAt'],
+  'service_token.rotated': ['service', 'successor', 'endsAt'],
+  'service_token.revoked': ['service'],
   'signing_key.published': ['kid'],
   'signing_key.activated': ['kid'],
   'signing_key.revoked': ['kid'],
+  // Gathered: alike ones within a second are one event; one without a field or reason counts what came beyond the bound.
+  'access.denied': ['field', 'code', 'count'],
+  'token.refused': ['reason', 'service', 'count'],
+  'audit.purged': ['through', 'events'],
 } as const;
 
 export type EventType = keyof typeof eventTypes;
@@ -49,16 +87,48 @@ export async function record<T extends EventType>(
   entry: AuditEntry<T>,
 ): Promise<void> {
   await AuditEventModel.query(db)
-    .insert({
-      id: newId(),
-      type: entry.type,
-      outcome: entry.outcome ?? 'SUCCESS',
-      actor: entry.actor ?? null,
-      subject: entry.subject ?? null,
-      ipAddress: client?.ipAddress ?? null,
-      userAgent: client?.userAgent ?? null,
-      requestId: client?.requestId ?? null,
-      details: (entry.details as Record<string, unknown> | undefined) ?? null,
-    })
+    .insert(rowOf(db, newId(), client, entry))
     .returning([]);
+}
+
+/** Writes several events at once, whose ids were made before; those that are there already stay as they are. */
+export async function recordAll(
+  db: Knex,
+  events: readonly { id: string; client: Client | undefined; entry: AuditEntry }[],
+): Promise<void> {
+  if (events.length === 0) return;
+  await AuditEventModel.query(db)
+    .insert(events.map(({ id, client, entry }) => rowOf(db, id, client, entry)))
+    .onConflict('id')
+    .ignore()
+    .returning([]);
+}
+
+const KEYS = 'auditKeys';
+
+/** Has everything that is recorded through this pool, its transactions included, signed under these keys. */
+export function signWith(db: Knex, keys: SealingKeys): void {
+  db.userParams[KEYS] = keys;
+}
+
+function rowOf(db: Knex, id: string, client: Client | undefined, entry: AuditEntry) {
+  const keys = db.userParams[KEYS] as SealingKeys | undefined;
+  if (!keys) throw new Error('Nothing can be recorded through this pool: it has no keys to sign with.');
+  const event = {
+    id,
+    type: entry.type,
+    outcome: entry.outcome ?? 'SUCCESS',
+    actor: entry.actor ?? null,
+    subject: entry.subject ?? null,
+    ipAddress: client?.ipAddress ?? null,
+    userAgent: client?.userAgent ?? null,
+    requestId: client?.requestId ?? null,
+    details: asStored(entry.details),
+  };
+  return { ...event, mac: signEvent(keys, event) };
+}
+
+/** As it will be read again: without what is undefined, moments as text. */
+function asStored(details: object | undefined): Record<string, unknown> | null {
+  return details === undefined ? null : (JSON.parse(JSON.stringify(details)) as Record<string, unknown>);
 }

@@ -4,6 +4,7 @@ import { defaultFieldResolver, isObjectType, type GraphQLFieldResolver, type Gra
 import type { Context } from '../context.js';
 import { charge, type LimitName } from '../domain/limits.js';
 import { presentable } from '../errors.js';
+import { witnessed } from './denials.js';
 import { anyone, nobody, type Rule } from './rules.js';
 import { table, type Row } from './table.js';
 
@@ -41,14 +42,19 @@ function compile(row: Row) {
 }
 
 // Answers the error: what a rule throws, shield takes for a plain no, whose error says nothing.
-async function chargeFor(limit: LimitName, { app, actor, client }: Context): Promise<true | Error> {
-  const key = limit === 'changesByAccount' ? (actor.kind === 'user' ? actor.id : null) : client.network;
+async function chargeFor(limit: LimitName, context: Context): Promise<true | Error> {
   try {
-    await charge(app.limiters, limit, key);
+    await charge(context.app.limiters, limit, payerOf(limit, context));
     return true;
   } catch (error) {
     return presentable(error);
   }
+}
+
+/** Whose budget it is: the account's or service's own; by address, the service's that stands where an address is nobody's. */
+function payerOf(limit: LimitName, { actor, service, client }: Context): string | null {
+  if (limit !== 'changesByAccount') return client.network ?? service?.id ?? null;
+  return actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
 }
 
 /**
@@ -71,6 +77,7 @@ function wrap(schema: GraphQLSchema, typeName: string, wrappers: Record<string, 
     if (!wrapper || (row?.rule === anyone && !row.limit)) continue;
     const resolve = (field.resolve ?? defaultFieldResolver) as Resolve;
     const guarded: Resolve = (parent, args, context, info) => wrapper(resolve, parent, args, context, info);
-    field.resolve = row && !row.limit ? letThrough(row.rule, resolve, wrapper) : guarded;
+    const asked = row && !row.limit ? letThrough(row.rule, resolve, wrapper) : guarded;
+    field.resolve = witnessed(`${typeName}.${name}`, asked);
   }
 }

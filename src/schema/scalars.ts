@@ -97,3 +97,31 @@ export const CountryCode = textScalar<string>({
   parse: (text) => GraphQLCountryCode.parseValue(text).toUpperCase(),
   serialize: asString,
 });
+
+/** Any value that JSON can write, inside and outside alike. */
+export const Json = new GraphQLScalarType<unknown>({
+  name: 'JSON',
+  description: 'Any value that JSON can write: an object, a list, a text, a number, true, false or null.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
+  parseValue: (value) => value,
+  parseLiteral: jsonOf,
+});
+
+function jsonOf(node: ValueNode, variables?: Record<string, unknown> | null): unknown {
+  switch (node.kind) {
+    case Kind.VARIABLE:
+      return variables?.[node.name.value];
+    case Kind.NULL:
+      return null;
+    case Kind.INT:
+    case Kind.FLOAT:
+      return Number(node.value);
+    case Kind.LIST:
+      return node.values.map((value) => jsonOf(value, variables));
+    case Kind.OBJECT:
+      // Not by assignment, which would take __proto__ for more than a name.
+      return Object.fromEntries(node.fields.map(({ name, value }) => [name.value, jsonOf(value, variables)]));
+    default:
+      return node.value;
+  }
+}
