@@ -13,17 +13,29 @@ import { newId } from './ids.js';
 export type { UserModel as StoredAccount } from '../db/models/user.js';
 export type { AccountDeps } from './accounts/deps.js';
 export { listAccounts, type AccountFilter, type AccountOrder } from './accounts/list.js';
+export { eraseAccount } from './accounts/erase.js';
+export { exportAccount } from './accounts/export.js';
+export { findGrantable } from './accounts/granting.js';
 export {
   deleteAccount,
+  manage,
   reinstateAccount,
+  requireExisting,
   restoreAccount,
   setRoles,
   suspendAccount,
   updateProfile,
 } from './accounts/manage.js';
 export { requireFree } from './accounts/names.js';
-export { lookupKey, readNewProfile, type ProfileDeps, type ProfileInput } from './accounts/profile.js';
-export { erasePresence, statusOf } from './accounts/standing.js';
+export {
+  lookupKey,
+  ownNames,
+  readInvitedProfile,
+  readNewProfile,
+  type ProfileDeps,
+  type ProfileInput,
+} from './accounts/profile.js';
+export { erasePresence, raiseVersion, statusOf } from './accounts/standing.js';
 
 /** The account with this email address or username, which can never be the same text: usernames hold no "@". */
 export async function findByLogin(db: Knex, login: string): Promise<UserModel | undefined> {
@@ -39,14 +51,32 @@ export async function createAccount(
   passwordHash: string,
   roleName: string,
 ): Promise<UserModel> {
+  const role = await RoleModel.query(unit.trx).findOne({ name: roleName }).throwIfNotFound();
+  // Awaited, so that it stands in the stack of what goes wrong inside.
+  return await addAccount(unit, { ...profile, passwordHash }, [role]);
+}
+
+/** Adds an account that has no password yet. @throws {AuthError} CONFLICT naming the field */
+export async function createInvitedAccount(
+  unit: Unit,
+  profile: NewProfile,
+  roles: readonly RoleModel[],
+): Promise<UserModel> {
+  return addAccount(unit, { ...profile, passwordHash: null, passwordChangedAt: null }, roles);
+}
+
+async function addAccount(
+  unit: Unit,
+  columns: NewProfile & Partial<UserModel>,
+  roles: readonly RoleModel[],
+): Promise<UserModel> {
   const id = newId();
   await tellTaken(
     UserModel.query(unit.trx)
-      .insert({ id, ...profile, ...keysOf(profile), passwordHash })
+      .insert({ id, ...columns, ...keysOf(columns) })
       .returning([]),
   );
-  const role = await RoleModel.query(unit.trx).findOne({ name: roleName }).throwIfNotFound();
-  await unit.trx('userRoles').insert({ userId: id, roleId: role.id });
+  await unit.trx('userRoles').insert(roles.map((role) => ({ userId: id, roleId: role.id })));
   return UserModel.query(unit.trx).findById(id).throwIfNotFound();
 }
 

@@ -4,13 +4,18 @@ import type { Client } from '../domain/client.js';
 import { verifyEmail } from '../domain/email-verification.js';
 import { charge } from '../domain/limits.js';
 import { escapeHtml } from '../domain/mail.js';
-import { presentable, type ErrorCode } from '../errors.js';
+import { resetPassword } from '../domain/recovery.js';
+import { presentable, type AuthError, type ErrorCode } from '../errors.js';
 import { readBytes } from './body.js';
+import { sendPage, type Page } from './page.js';
 
 /** The page that the link in a mail opens: it shows a button and consumes nothing. */
 export function askToConfirm(request: IncomingMessage, response: ServerResponse): void {
-  const token = new URL(request.url ?? '/', 'http://localhost').searchParams.get('token') ?? '';
-  page(response, 200, 'Confirm your email address', form(token));
+  sendPage(response, {
+    status: 200,
+    title: 'Confirm your email address',
+    body: confirmForm(tokenOf(request)),
+  });
 }
 
 /** What the button does. */
@@ -20,46 +25,114 @@ export async function confirmEmail(
   response: ServerResponse,
   client: Client,
 ): Promise<void> {
-  const token = new URLSearchParams((await readBytes(request)).toString('utf8')).get('token') ?? '';
+  const token = (await readForm(request)).get('token') ?? '';
+  const done = {
+    status: 200,
+    title: 'Thank you',
+    body: '<p>Your email address is confirmed. You can close this page.</p>',
+  };
+  const page = await attempt(app, client, async () => {
+    await verifyEmail(app, token, client);
+    return done;
+  });
+  sendPage(response, page);
+}
+
+/** The page that the link of an invitation or of a forgotten password opens: it asks for a password and consumes nothing. */
+export function askForPassword(request: IncomingMessage, response: ServerResponse): void {
+  const token = tokenOf(request);
+  const page = { status: 200, title: 'Choose a password', script: FORGET_THE_TOKEN };
+  sendPage(response, { ...page, body: token === '' ? WITHOUT_LINK : passwordForm(token) });
+}
+
+/** Sets the password, or says what is wrong with it and leaves the link good. */
+export async function setPassword(
+  app: App,
+  request: IncomingMessage,
+  response: ServerResponse,
+  client: Client,
+): Promise<void> {
+  const form = await readForm(request);
+  const [token, password] = [form.get('token') ?? '', form.get('newPassword') ?? ''];
+  const done = {
+    status: 200,
+    title: 'Your password is set',
+    body: '<p>You are signed out everywhere. Sign in with the new password; you can close this page.</p>',
+  };
+  const again = ({ code, extensions }: AuthError) =>
+    code === 'WEAK_PASSWORD' || code === 'BAD_USER_INPUT'
+      ? {
+          status: 400,
+          title: 'Error: choose another password',
+          body: passwordForm(token, faultIn(extensions)),
+        }
+      : undefined;
+  const work = async () => {
+    await resetPassword(app, token, password, client);
+    return done;
+  };
+  sendPage(response, await attempt(app, client, work, again));
+}
+
+const tokenOf = ({ url = '/' }: IncomingMessage): string =>
+  new URL(url, 'http://localhost').searchParams.get('token') ?? '';
+
+const readForm = async (request: IncomingMessage): Promise<URLSearchParams> =>
+  new URLSearchParams((await readBytes(request)).toString('utf8'));
+
+/** Does what a link is for, within the limit of links, and says on a page what came of it. */
+async function attempt(
+  app: App,
+  client: Client,
+  work: () => Promise<Page>,
+  explain: (error: AuthError) => Page | undefined = () => undefined,
+): Promise<Page> {
   try {
     await charge(app.limiters, 'linksFromAddress', client.network);
-    await verifyEmail(app, token, client);
-    page(response, 200, 'Thank you', '<p>Your email address is confirmed. You can close this page.</p>');
+    return await work();
   } catch (error) {
-    const [status, title, body] = REFUSALS[presentable(error).code] ?? UNEXPECTED;
-    page(response, status, title, body);
+    const known = presentable(error);
+    if (known.code === 'INTERNAL_SERVER_ERROR')
+      app.log.error({ err: error, requestId: client.requestId }, 'unexpected error');
+    return explain(known) ?? REFUSALS[known.code] ?? UNEXPECTED;
   }
 }
 
-const UNEXPECTED = [
-  503,
-  'This did not work',
-  '<p>Please try again in a moment. Your link is still good.</p>',
-] as const;
-const REFUSALS: Partial<Record<ErrorCode, readonly [status: number, title: string, body: string]>> = {
-  ONE_TIME_TOKEN_INVALID: [
-    400,
-    'This link is not valid any more',
-    '<p>It was used before, or it is too old. Sign in to ask for a new one.</p>',
-  ],
-  RATE_LIMITED: [429, 'Too many tries', '<p>Please wait a few minutes and open the link again.</p>'],
+const UNEXPECTED: Page = {
+  status: 503,
+  title: 'This did not work',
+  body: '<p>Please try again in a moment. Your link is still good.</p>',
+};
+const REFUSALS: Partial<Record<ErrorCode, Page>> = {
+  ONE_TIME_TOKEN_INVALID: {
+    status: 400,
+    title: 'This link is not valid any more',
+    body: '<p role="alert">It was used before, or replaced by a newer one, or it is too old. Ask for a new one where you sign in.</p>',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'Too many tries',
+    body: '<p role="alert">Please wait a few minutes and open the link again.</p>',
+  },
 };
 
-const form = (token: string) =>
-  `<form method="post" action="/verify-email"><input type="hidden" name="token" value="${escapeHtml(token)}"><button>Confirm</button></form>`;
+const confirmForm = (token: string) =>
+  `<form method="post" action="verify-email">${hidden(token)}<button>Confirm</button></form>`;
 
-function page(response: ServerResponse, status: number, title: string, body: string): void {
-  response.statusCode = status;
-  response.setHeader('content-type', 'text/html; charset=utf-8');
-  response.setHeader('cache-control', 'no-store');
-  response.setHeader('referrer-policy', 'no-referrer');
-  response.setHeader(
-    'content-security-policy',
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-  );
-  const style =
-    'body{font:18px/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}button{font:inherit;padding:.5em 1.5em}';
-  response.end(
-    `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${style}</style><h1>${escapeHtml(title)}</h1>${body}</html>`,
-  );
+/** The address bar, and with it the history, forgets the token as soon as the page is there. */
+const FORGET_THE_TOKEN = "history.replaceState(null,'',location.pathname)";
+const WITHOUT_LINK =
+  '<p>Open this page by the link in your mail. If you have none, ask for one where you sign in.</p>';
+
+const passwordForm = (token: string, fault?: string) => {
+  const told = fault === undefined ? '' : `<p id="fault" role="alert">${escapeHtml(fault)}</p>`;
+  const state = fault === undefined ? '' : ' aria-invalid="true" aria-describedby="fault"';
+  return `<form method="post" action="reset-password">${hidden(token)}${told}<label for="new-password">New password</label><input id="new-password" name="newPassword" type="password" autocomplete="new-password" required autofocus${state}><button>Set password</button></form>`;
+};
+
+const hidden = (token: string) => `<input type="hidden" name="token" value="${escapeHtml(token)}">`;
+
+function faultIn(extensions: AuthError['extensions']): string {
+  const [field] = (extensions['fields'] ?? []) as { message: string }[];
+  return field?.message ?? 'This password cannot be used.';
 }

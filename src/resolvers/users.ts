@@ -1,7 +1,10 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.js';
+import type { Actor } from '../domain/access.js';
 import {
   deleteAccount,
+  eraseAccount,
+  exportAccount,
   listAccounts,
   reinstateAccount,
   restoreAccount,
@@ -9,28 +12,34 @@ import {
   suspendAccount,
   updateProfile,
 } from '../domain/accounts.js';
+import { inviteAccount, resendInvitation } from '../domain/invitations.js';
 import { listSessions, revokeUserSessions } from '../domain/sessions.js';
 import { AuthError } from '../errors.js';
 import { ForwardPageArgs } from '../schema/page.js';
 import { Role } from '../schema/role.js';
+import { Json } from '../schema/scalars.js';
 import { SessionConnection } from '../schema/session.js';
-import { UpdateUserInput, User, UserConnection, UsersArgs } from '../schema/user.js';
+import { CreateUserInput, UpdateUserInput, User, UserConnection, UsersArgs } from '../schema/user.js';
 import { actingUser } from './actor.js';
 import { isTombstone, shapePage, shapeRole, shapeSession, shapeUser } from './shapes.js';
 
 const target = { description: 'The account.' };
+
+function maySee(actor: Actor, id: string): boolean {
+  if (actor.kind === 'service') return actor.scopes.has('users:read');
+  const isSelf = actor.kind === 'user' && actor.id === id.toLowerCase();
+  return isSelf || (actor.kind === 'user' && actor.permissions.has('users:read'));
+}
 
 /** Accounts: seen and managed. */
 @Resolver(() => User)
 export class UsersResolver {
   @Query(() => User, {
     description:
-      'One account. Its owner and holders of users:read may ask; to anybody else it is NOT_FOUND, whether or not it exists.',
+      'One account. Its owner and holders of users:read, services with that scope among them, may ask; to anybody else it is NOT_FOUND, whether or not it exists.',
   })
   async user(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<User> {
-    const actor = actingUser(context);
-    const maySee = actor.id === id.toLowerCase() || actor.permissions.has('users:read');
-    const user = maySee ? await context.loaders.of('user').load(id) : undefined;
+    const user = maySee(context.actor, id) ? await context.loaders.of('user').load(id) : undefined;
     if (!user) throw new AuthError('NOT_FOUND');
     return shapeUser(user);
   }
@@ -44,6 +53,29 @@ export class UsersResolver {
     @Ctx() { app }: Context,
   ): Promise<UserConnection> {
     return shapePage(await listAccounts(app.db, page, filter ?? {}, orderBy ?? undefined), shapeUser);
+  }
+
+  @Mutation(() => User, {
+    description:
+      'Opens an account for somebody, without a password, and mails an invitation with the link that sets one, good for seven days. CONFLICT names every field that is taken.',
+  })
+  async createUser(
+    @Arg('input', () => CreateUserInput, { description: 'Who gets the account.' }) input: CreateUserInput,
+    @Ctx() context: Context,
+  ): Promise<User> {
+    return shapeUser(await inviteAccount(context.app, actingUser(context), input, context.client));
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      'Mails a new invitation to an account that has no password yet; the earlier link is void. CONFLICT once there is a password.',
+  })
+  async resendInvitation(
+    @Arg('userId', () => ID, target) userId: string,
+    @Ctx() context: Context,
+  ): Promise<boolean> {
+    await resendInvitation(context.app, actingUser(context), userId, context.client);
+    return true;
   }
 
   @Mutation(() => User, {
@@ -65,7 +97,27 @@ export class UsersResolver {
     return shapeUser(await deleteAccount(context.app, actingUser(context), id, context.client));
   }
 
-  @Mutation(() => User, { description: 'Undoes deleteUser.' })
+  @Mutation(() => Json, {
+    description:
+      'Everything held about one account, for the account itself or holders of users:export: profile, roles, service accesses, factors, sessions, links and what is on record of it, the newest 5,000 events and 1,000 sessions. No secret, and nothing of other people but their ids.',
+  })
+  async exportUserData(
+    @Arg('userId', () => ID, target) userId: string,
+    @Ctx() context: Context,
+  ): Promise<unknown> {
+    return exportAccount(context.app, actingUser(context), userId, context.client);
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      'Removes the personal data of a deleted account for good; its id and its audit stay, and its email address and username are free again. CONFLICT while it is not deleted. Nothing undoes it.',
+  })
+  async eraseUser(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<boolean> {
+    await eraseAccount(context.app, actingUser(context), id, context.client);
+    return true;
+  }
+
+  @Mutation(() => User, { description: 'Undoes deleteUser, unless the account was erased.' })
   async restoreUser(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<User> {
     return shapeUser(await restoreAccount(context.app, actingUser(context), id, context.client));
   }

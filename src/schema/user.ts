@@ -61,7 +61,10 @@ export class User {
   })
   isEmailVerified?: boolean | null;
 
-  @Field(() => DateTime, { nullable: true, description: 'When the password was last set.' })
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'When the password was last set; null while there is none.',
+  })
   passwordChangedAt?: Date | null;
 
   @Field(() => DateTime, {
@@ -134,6 +137,50 @@ export class UpdateUserInput extends UpdateMeInput {
   email?: string | null;
 }
 
+/** What an administrator tells of somebody who gets an account; the password is that person's own matter. */
+@InputType({
+  description:
+    'What an administrator tells of somebody who gets an account. What sign-up would ask for beyond the compulsory fields may be left out. The password is set through the mailed link.',
+})
+export class CreateUserInput {
+  @Field(() => EmailAddress, { description: 'Where the invitation goes; unique without regard to case.' })
+  email: string;
+
+  @Field(() => String, { description: '2 to 64 characters, unique without regard to case.' })
+  username: string;
+
+  @Field(() => String, { description: 'Given name.' })
+  firstName: string;
+
+  @Field(() => String, { nullable: true, description: 'Middle name or patronymic.' })
+  middleName?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Family name.' })
+  lastName?: string | null;
+
+  @Field(() => CountryCode, { nullable: true, description: 'Country of residence.' })
+  country?: string | null;
+
+  @Field(() => CalendarDate, {
+    nullable: true,
+    description: 'Date of birth, at least the minimum age ago (13 years unless configured).',
+  })
+  birthDate?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Telephone number.' })
+  phone?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Telegram handle.' })
+  telegram?: string | null;
+
+  @Field(() => [ID], {
+    nullable: true,
+    description:
+      'The roles of the account, each of lower rank than one’s own; the default role when left out or empty.',
+  })
+  roleIds?: string[] | null;
+}
+
 /** Which accounts a list holds; conditions add up. */
 @InputType({ description: 'Which accounts a list holds. Every condition given must be met.' })
 export class UserFilter {
@@ -169,6 +216,43 @@ export class UserFilter {
 
   @Field(() => DateTime, { nullable: true, description: 'Accounts created before this moment.' })
   createdBefore?: Date | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description: 'Accounts that have any access to the service with this id, whatever its status.',
+  })
+  serviceId?: string | null;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'Accounts that have the business role with this id: at serviceId where that is given, else at any service.',
+  })
+  businessRoleId?: string | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Accounts last changed at this moment or later.' })
+  updatedAfter?: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Accounts last changed before this moment.' })
+  updatedBefore?: Date | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'Accounts that last signed in at this moment or later.',
+  })
+  lastSignInAfter?: Date | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'Accounts that last signed in before this moment; not those that never did.',
+  })
+  lastSignInBefore?: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Accounts deleted at this moment or later.' })
+  deletedAfter?: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Accounts deleted before this moment.' })
+  deletedBefore?: Date | null;
 }
 
 /** What a list of accounts can be sorted by. */

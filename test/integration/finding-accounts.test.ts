@@ -104,6 +104,95 @@ describe('finding accounts', () => {
     ).toHaveLength(3);
   });
 
+  it('and so do dates of changes, sign-ins and deletions; what never happened is in no span', async () => {
+    const spans = [
+      ['updated', 'updated_at', { updatedAfter: 1, updatedBefore: 1 }],
+      ['lastSignIn', 'last_sign_in_at', { lastSignInAfter: 1, lastSignInBefore: 1 }],
+      ['deleted', 'deleted_at', { deletedAfter: 1, deletedBefore: 1 }],
+    ] as const;
+    for (const [name, column] of spans) {
+      for (const day of [1, 2, 3])
+        await settle(look, `${name}-span-${day}`, {
+          [column]: `2002-01-0${day}T00:00:00.000Z`,
+          created_at: `2002-02-0${day}T00:00:00.000Z`,
+        });
+      await settle(look, `${name}-span-never`, { created_at: '2002-02-04T00:00:00.000Z' });
+      const search = `${name}-span-`.toLowerCase();
+      const [from, to] = ['2002-01-02T00:00:00Z', '2002-01-03T00:00:00Z'];
+      const after = await found({ search, [`${name}After`]: from });
+      expect(after.filter((username) => !username.endsWith('never'))).toEqual(
+        [3, 2].map((day) => `${name}-span-${day}`),
+      );
+      expect(await found({ search, [`${name}Before`]: from })).toEqual([`${name}-span-1`]);
+      expect(await found({ search, [`${name}After`]: from, [`${name}Before`]: to })).toEqual([
+        `${name}-span-2`,
+      ]);
+    }
+    expect(await found({ search: 'lastsignin-span-never', lastSignInAfter: '0001-01-01T00:00:00Z' })).toEqual(
+      [],
+    );
+  });
+
+  it('accounts are found by the service they may use, whatever the access is worth, and by what they are there', async () => {
+    const id = (digit: number) => `01890000-0000-7000-8000-00000000000${digit}`;
+    const [clinic, shop, empty, patient] = [id(1), id(2), id(3), id(4)];
+    for (const [service, name] of [
+      [clinic, 'clinic'],
+      [shop, 'shop'],
+      [empty, 'empty'],
+    ])
+      await look('insert into services (id, name) values ($1, $2)', [service, name]);
+    await look("insert into business_roles (id, name, name_key) values ($1, 'PATIENT', 'patient')", [
+      patient,
+    ]);
+    const may = async (
+      username: string,
+      accesses: [service: string, role: string | null][],
+      status = 'ACTIVE',
+    ) => {
+      const user = await settle(look, username);
+      for (const [service, role] of accesses)
+        await look(
+          'insert into service_access (user_id, service_id, business_role_id, status) values ($1, $2, $3, $4)',
+          [user, service, role, status],
+        );
+    };
+    await may('at-clinic', [[clinic, patient]]);
+    await may('at-shop', [
+      [shop, patient],
+      [clinic, null],
+    ]);
+    await may('at-clinic-once', [[clinic, null]], 'SUSPENDED');
+    await may('at-neither', []);
+    const all = async (filter: object) => (await found(filter)).sort();
+    expect(await all({ serviceId: clinic })).toEqual(['at-clinic', 'at-clinic-once', 'at-shop']);
+    expect(await all({ serviceId: clinic.toUpperCase() })).toHaveLength(3);
+    expect(await all({ serviceId: shop })).toEqual(['at-shop']);
+    expect(await all({ businessRoleId: patient })).toEqual(['at-clinic', 'at-shop']);
+    expect(await all({ serviceId: clinic, businessRoleId: patient })).toEqual(['at-clinic']);
+    expect(await all({ serviceId: clinic, search: 'once' })).toEqual(['at-clinic-once']);
+    for (const wrong of [empty, UNKNOWN, ...MALFORMED]) {
+      expect(await all({ serviceId: wrong })).toEqual([]);
+      expect(await all({ businessRoleId: wrong })).toEqual([]);
+    }
+  });
+
+  it('a page counts all that its filter finds', async () => {
+    for (const n of [1, 2, 3]) await settle(look, `counted-${n}`);
+    const { data } = await house.users(
+      { first: 1, filter: { search: 'counted-' } },
+      'totalCount nodes { id }',
+    );
+    expect(data['users']).toMatchObject({ totalCount: 3, nodes: [{ id: expect.any(String) }] });
+  });
+
+  it('a search asks an index, where PostgreSQL brings what that takes', async () => {
+    await look('set enable_seqscan = off');
+    const plan = await look("explain select * from users where search_key like '%ana%'");
+    await look('reset enable_seqscan');
+    expect(JSON.stringify(plan)).toContain('users_search');
+  });
+
   it('nothing can be filtered or sorted by what may not be seen', async () => {
     for (const filter of [
       { passwordHash: 'x' },

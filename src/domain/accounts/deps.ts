@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { Catalogue } from '../catalogue.js';
 import type { Feed } from '../revocations.js';
 import type { ProfileDeps } from './profile.js';
 
@@ -6,4 +7,5 @@ import type { ProfileDeps } from './profile.js';
 export interface AccountDeps extends ProfileDeps {
   db: Knex;
   feed: Feed;
+  catalogue: Catalogue;
 }

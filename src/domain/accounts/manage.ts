@@ -1,12 +1,10 @@
-import { RoleModel } from '../../db/models/role.js';
 import { UserModel } from '../../db/models/user.js';
 import { transaction, type Unit } from '../../db/transaction.js';
-import { AuthError, badInput } from '../../errors.js';
+import { AuthError, badInput, conflict } from '../../errors.js';
 import {
   administer,
   OWNER_ROLE,
   readAuthority,
-  requireHolds,
   requireNotLastOwner,
   requireOutranks,
   type Authority,
@@ -15,23 +13,31 @@ import {
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import { isId } from '../ids.js';
+import { sendCredentialNotice, type NoticeDeps } from '../mail.js';
 import { changeProfile } from './change-profile.js';
 import type { AccountDeps } from './deps.js';
+import { findRoles, requireMayGrant, requireMayReaddress } from './granting.js';
+import { keysOf } from './names.js';
 import { readProfileChanges, type ProfileInput } from './profile.js';
 import { changeStanding, erasePresence, now, raiseVersion } from './standing.js';
 
 /** Changes somebody's profile. @throws {AuthError} as {@link updateOwnProfile}, and FORBIDDEN, NOT_FOUND */
 export async function updateProfile(
-  deps: AccountDeps,
+  deps: AccountDeps & NoticeDeps,
   actor: UserActor,
   id: string,
   input: ProfileInput,
   client: Client,
 ): Promise<UserModel> {
   const changes = readProfileChanges(deps, input);
-  return manage(deps, actor, id, async (unit, target) => {
+  return manage(deps, actor, id, async (unit, target, own) => {
     requireExisting(target);
-    return changeProfile(unit, actor, target.id, changes, client);
+    const { emailKey = target.emailKey } = keysOf(changes);
+    if (emailKey === target.emailKey) return changeProfile(unit, actor, target.id, changes, client);
+    await requireMayReaddress(deps, unit, own, target.id);
+    const changed = await changeProfile(unit, actor, target.id, changes, client);
+    await sendCredentialNotice(deps, unit, target, 'email_changed');
+    return changed;
   });
 }
 
@@ -52,24 +58,19 @@ export async function deleteAccount(
   );
 }
 
-/** Undoes {@link deleteAccount}; the account stays suspended if it was. */
+/** Undoes {@link deleteAccount}; the account stays suspended if it was. @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT once it is erased */
 export async function restoreAccount(
   deps: AccountDeps,
   actor: UserActor,
   id: string,
   client: Client,
 ): Promise<UserModel> {
-  return manage(deps, actor, id, (unit, target) =>
-    target.deletedAt
-      ? changeStanding(
-          deps,
-          unit,
-          target.id,
-          { deletedAt: null },
-          { type: 'account.restored', actor, client },
-        )
-      : Promise.resolve(target),
-  );
+  return manage(deps, actor, id, async (unit, target) => {
+    if (target.erasedAt) throw conflict('id', 'This account is erased; nothing is left to restore.');
+    if (!target.deletedAt) return target;
+    const change = { deletedAt: null };
+    return changeStanding(deps, unit, target.id, change, { type: 'account.restored', actor, client });
+  });
 }
 
 /** Blocks sign-in and ends every session. @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT */
@@ -143,10 +144,10 @@ export async function setRoles(
       const roles = await findRoles(deps, unit, roleIds);
       const after = roles.map((role) => role.name).sort();
       if (before.roles.includes(OWNER_ROLE) && !after.includes(OWNER_ROLE))
-        await requireNotLastOwner(unit.trx, target.id);
-      requireExisting(target);
+        await requireNotLastOwner(unit.trx, target.id, 'roleIds');
+      requireExisting(target, 'userId');
       requireOutranks(own, before.rank);
-      for (const role of roles) await requireMayGrant(unit, own, role);
+      await requireMayGrant(deps, unit, own, roles);
       await unit.trx('userRoles').where({ userId: target.id }).delete();
       await unit.trx('userRoles').insert(roles.map((role) => ({ userId: target.id, roleId: role.id })));
       await record(unit.trx, client, {
@@ -161,27 +162,14 @@ export async function setRoles(
   );
 }
 
-async function findRoles(deps: AccountDeps, unit: Unit, ids: readonly string[]): Promise<RoleModel[]> {
-  const wanted = [...new Set(ids.map((id) => id.toLowerCase()))];
-  if (wanted.length === 0) return RoleModel.query(unit.trx).where({ name: deps.config.accounts.defaultRole });
-  if (!wanted.every(isId)) throw new AuthError('NOT_FOUND');
-  const roles = await RoleModel.query(unit.trx).findByIds(wanted);
-  if (roles.length < wanted.length) throw new AuthError('NOT_FOUND');
-  return roles;
-}
-
-async function requireMayGrant(unit: Unit, own: Authority, role: RoleModel): Promise<void> {
-  requireOutranks(own, role.rank);
-  const granted = await unit.trx('rolePermissions').where({ roleId: role.id }).pluck<string[]>('permission');
-  requireHolds(own, granted);
-}
-
-function requireExisting(target: UserModel): void {
-  if (target.deletedAt)
-    throw new AuthError('CONFLICT', { message: 'This account is deleted; restore it first.' });
+/** @param argument what the caller names the account by. @throws {AuthError} CONFLICT */
+export function requireExisting(target: UserModel, argument = 'id'): void {
+  if (target.deletedAt) throw conflict(argument, 'This account is deleted; restore it first.');
 }
 
 interface Management {
+  /** users:manage unless said. */
+  permission?: string;
   /** The act would take an owner's standing: the last one stays. */
   endsStanding?: boolean;
   /** False where `work` compares ranks itself. */
@@ -189,19 +177,19 @@ interface Management {
 }
 
 /** One act of administration on one account: permission, existence, last owner, rank, then the work; all in one transaction. */
-async function manage(
+export async function manage(
   deps: AccountDeps,
   actor: UserActor,
   id: string,
   work: (unit: Unit, target: UserModel, own: Authority) => Promise<UserModel>,
-  { endsStanding = false, checksRank = true }: Management = {},
+  { permission = 'users:manage', endsStanding = false, checksRank = true }: Management = {},
 ): Promise<UserModel> {
   return transaction(deps.db, async (unit) => {
-    const own = await administer(unit.trx, actor, 'users:manage');
+    const own = await administer(unit.trx, actor, permission);
     const target = isId(id) ? await UserModel.query(unit.trx).findById(id).forUpdate() : undefined;
     if (!target) throw new AuthError('NOT_FOUND');
     // The id as it is stored from here on: a client may spell it in capitals.
-    if (endsStanding) await requireNotLastOwner(unit.trx, target.id);
+    if (endsStanding) await requireNotLastOwner(unit.trx, target.id, 'id');
     if (checksRank) requireOutranks(own, (await readAuthority(unit.trx, target.id)).rank);
     return work(unit, target, own);
   });

@@ -86,6 +86,15 @@ export type NewProfile = Profile & { username: string; email: string; firstName:
 /** Compared without regard to case or to Unicode spelling. */
 export const lookupKey = (login: string) => login.normalize('NFKC').trim().toLowerCase();
 
+/** What somebody's password must not be: their own names and address. */
+export const ownNames = (of: ProfileInput) => [
+  of.username,
+  of.email,
+  of.firstName,
+  of.middleName,
+  of.lastName,
+];
+
 /**
  * Checks a whole new profile with its password.
  * @throws {AuthError} BAD_USER_INPUT, UNDERAGE or WEAK_PASSWORD, with every field that is wrong
@@ -98,17 +107,22 @@ export function readNewProfile(deps: ProfileDeps, input: ProfileInput, password:
   const faults = [...missing.map((name) => ({ name, message: 'Is compulsory.' })), ...read.faults];
   const fault = passwordFault(password);
   if (fault !== undefined) faults.push({ name: 'password', message: fault });
-  const weakness =
-    fault === undefined
-      ? passwordWeakness(deps.config, password, [
-          input.username,
-          input.email,
-          input.firstName,
-          input.lastName,
-        ])
-      : undefined;
+  const weakness = fault === undefined ? passwordWeakness(deps.config, password, ownNames(input)) : undefined;
   refuse(faults, read.underage, weakness === undefined ? [] : [{ name: 'password', message: weakness }]);
   return read.profile as NewProfile;
+}
+
+/**
+ * Checks the profile of an account that an administrator opens: what only sign-up demands may be told later.
+ * @throws {AuthError} BAD_USER_INPUT or UNDERAGE, with every field that is wrong
+ */
+export function readInvitedProfile(deps: ProfileDeps, input: ProfileInput): NewProfile {
+  const missing = (['email', 'username', 'firstName'] as const)
+    .filter((name) => input[name] === undefined || input[name] === null)
+    .map((name) => ({ name, message: 'Is compulsory.' }));
+  const { profile, faults, underage } = readFields(deps, withoutNulls(input));
+  refuse([...missing, ...faults], underage, []);
+  return profile as NewProfile;
 }
 
 /**

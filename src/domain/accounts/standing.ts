@@ -3,6 +3,7 @@ import type { Unit } from '../../db/transaction.js';
 import type { UserActor } from '../access.js';
 import { record, type EventType } from '../audit.js';
 import type { Client } from '../client.js';
+import { voidOneTimeTokens } from '../one-time.js';
 import { revoke, type SubjectStatus } from '../revocations.js';
 import { endSessions } from '../sessions.js';
 import type { AccountDeps } from './deps.js';
@@ -49,7 +50,10 @@ export async function changeStanding(
   { type, actor, client, ends }: Standing,
 ): Promise<UserModel> {
   const changed = await raiseVersion(deps, unit, id, change);
-  if (ends) await endSessions(deps.feed, unit, id, undefined, { reason: ends, actor: actor.id, client });
+  if (ends) {
+    await endSessions(deps.feed, unit, id, undefined, { reason: ends, actor: actor.id, client });
+    await voidOneTimeTokens(unit, id);
+  }
   const details =
     changed.suspensionReason === null || type !== 'account.suspended'
       ? {}
