@@ -12,10 +12,17 @@ import { endSessions } from './sessions/end.js';
 
 export type { SessionModel as StoredSession } from '../db/models/session.js';
 export type { SessionDeps } from './sessions/deps.js';
+export {
+  lowerAssurance,
+  raiseAssurance,
+  requireFreshAssurance,
+  SECOND_FACTOR,
+} from './sessions/assurance.js';
 export { endSessions } from './sessions/end.js';
 export { completeTokens, endOf, openSession, type Opened, type Tokens } from './sessions/open.js';
 export { findSessionByRefreshToken } from './sessions/lookup.js';
 export { purgeSessions } from './sessions/purge.js';
+export { reissue } from './sessions/reissue.js';
 export { rotate } from './sessions/rotate.js';
 
 interface FeedAndDb {

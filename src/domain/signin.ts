@@ -1,31 +1,28 @@
-import type { Knex } from 'knex';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError, badInput } from '../errors.js';
-import { findByLogin, lookupKey, statusOf } from './accounts.js';
+import { findByLogin, lookupKey } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
-import type { Limiters } from './limits.js';
-import { mailSparingly, sendVerification, type MailDeps } from './mail.js';
-import {
-  checkPassword,
-  hashPassword,
-  isOutdated,
-  requireSoundPassword,
-  type PasswordDeps,
-} from './passwords.js';
-import { completeTokens, openSession, type Opened, type SessionDeps, type Tokens } from './sessions.js';
+import { mailSparingly, sendVerification } from './mail.js';
+import { hasFactor, openChallenge, type Challenge } from './mfa.js';
+import { checkPassword, hashPassword, isOutdated, requireSoundPassword } from './passwords.js';
+import { completeTokens, type Opened, type Tokens } from './sessions.js';
+import type { SignInDeps } from './signin/deps.js';
+import { open } from './signin/open.js';
+import { refuse, requireActive } from './signin/refusal.js';
 
-export interface SignInDeps extends SessionDeps, PasswordDeps, MailDeps {
-  db: Knex;
-  limiters: Limiters;
-}
+export type { SignInDeps } from './signin/deps.js';
+export { verifyMfa } from './signin/second-factor.js';
 
-/** A sign-in ends in tokens, or waits for the email address to be confirmed. */
-export type SignedIn = { kind: 'tokens'; tokens: Tokens } | { kind: 'unverified'; email: string };
+/** A sign-in ends in tokens, or waits: for the second factor, or for the email address to be confirmed. */
+export type SignedIn = SignedUp | { kind: 'challenge'; challenge: Challenge };
+
+/** A sign-up ends alike, but has no second factor to wait for. */
+export type SignedUp = { kind: 'tokens'; tokens: Tokens } | { kind: 'unverified'; email: string };
 
 /**
- * The one flow of signing in: limits → account → password → status → session → tokens, with the record of it.
+ * The one flow of signing in: limits → account → password → status → factor → session → tokens, with the record of it.
  * @throws {AuthError} RATE_LIMITED, INVALID_CREDENTIALS (unknown login and wrong password alike), ACCOUNT_DELETED, ACCOUNT_SUSPENDED
  */
 export async function signIn(
@@ -62,28 +59,35 @@ async function enter(deps: SignInDeps, user: UserModel, password: string, client
   const rehashed = isOutdated(deps.config, user.passwordHash)
     ? await hashPassword(deps, password).catch(() => undefined)
     : undefined;
-  const opened = await transaction(deps.db, (unit) => open(deps, unit, user, rehashed, client));
-  if (!opened) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));
-  return { kind: 'tokens', tokens: await completeTokens(deps, opened) };
+  const entry = await transaction(deps.db, (unit) => proceed(deps, unit, user, rehashed, client));
+  if (!entry) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));
+  return 'token' in entry
+    ? { kind: 'challenge', challenge: entry }
+    : { kind: 'tokens', tokens: await completeTokens(deps, entry) };
 }
 
-/** One conditional update decides: the account is still active, and the password that was checked is still its own. */
-async function open(
+/**
+ * Holds the account while it is decided what the password opens: it must still be active, and the password that was
+ * checked still its own. A factor that is confirmed at the same time is either seen here, or sees this session and ends it.
+ */
+async function proceed(
   deps: SignInDeps,
   unit: Unit,
   checked: UserModel,
   rehashed: string | undefined,
   client: Client,
-): Promise<Opened | undefined> {
-  const upgrade = rehashed === undefined ? {} : { passwordHash: rehashed };
-  const still = await UserModel.query(unit.trx)
-    .where({ id: checked.id, passwordHash: checked.passwordHash })
+): Promise<Opened | Challenge | undefined> {
+  const user = await UserModel.query(unit.trx)
+    .findOne({ id: checked.id, passwordHash: checked.passwordHash })
     .whereNull('deletedAt')
     .whereNull('suspendedAt')
-    .patch({ lastSignInAt: unit.trx.raw('now()'), ...upgrade });
-  if (still === 0) return undefined;
-  const user = await UserModel.query(unit.trx).findById(checked.id).throwIfNotFound();
-  return openSession(deps, unit, user, client, ['pwd']);
+    .forNoKeyUpdate();
+  if (!user) return undefined;
+  const upgrade = rehashed === undefined ? {} : { passwordHash: rehashed };
+  if (!(await hasFactor(unit.trx, user.id))) return open(deps, unit, user, upgrade, client, ['pwd']);
+  if (rehashed !== undefined) await UserModel.query(unit.trx).findById(user.id).patch(upgrade);
+  await record(unit.trx, client, { type: 'mfa.challenged', subject: user.id });
+  return openChallenge(unit, user);
 }
 
 async function awaitVerification(deps: SignInDeps, user: UserModel): Promise<SignedIn> {
@@ -91,44 +95,4 @@ async function awaitVerification(deps: SignInDeps, user: UserModel): Promise<Sig
     transaction(deps.db, (unit) => sendVerification(deps, unit, user)),
   );
   return { kind: 'unverified', email: user.email };
-}
-
-async function requireActive(deps: SignInDeps, client: Client, user: UserModel): Promise<void> {
-  const status = statusOf(user);
-  if (status === 'DELETED')
-    await refuse(
-      deps,
-      client,
-      user,
-      'deleted',
-      new AuthError('ACCOUNT_DELETED', { message: 'Your account has been deleted and access is denied.' }),
-    );
-  if (status === 'SUSPENDED')
-    await refuse(
-      deps,
-      client,
-      user,
-      'suspended',
-      new AuthError('ACCOUNT_SUSPENDED', {
-        message: 'Your account has been suspended and access is denied.',
-      }),
-    );
-}
-
-/** Every refusal is recorded before it is told, at the same cost for known and unknown accounts. */
-async function refuse(
-  deps: SignInDeps,
-  client: Client,
-  user: UserModel | undefined,
-  reason: string,
-  error: AuthError,
-): Promise<never> {
-  const subject = user ? { subject: user.id } : {};
-  await record(deps.db, client, {
-    type: 'sign_in.failed',
-    outcome: 'FAILURE',
-    ...subject,
-    details: { reason },
-  });
-  throw error;
 }

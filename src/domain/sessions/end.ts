@@ -5,7 +5,14 @@ import type { Client } from '../client.js';
 import { revoke, type Feed } from '../revocations.js';
 
 type EndReason =
-  'signed_out' | 'revoked' | 'refresh_reused' | 'account_suspended' | 'account_deleted' | 'password_changed';
+  | 'signed_out'
+  | 'revoked'
+  | 'refresh_reused'
+  | 'account_suspended'
+  | 'account_deleted'
+  | 'password_changed'
+  | 'password_reset'
+  | 'factors_changed';
 
 interface Ending {
   reason: EndReason;

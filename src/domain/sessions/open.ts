@@ -8,6 +8,7 @@ import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import { newId } from '../ids.js';
 import { issueAccessToken } from '../tokens.js';
+import { aalOf } from './assurance.js';
 import type { SessionDeps } from './deps.js';
 import { hashSecret, newSecret, writeRefreshToken, type RefreshToken } from './refresh-token.js';
 
@@ -48,8 +49,9 @@ export async function openSession(
       idleExpiresAt: idleEnd(deps, unit.trx),
       ipAddress: client.ipAddress,
       userAgent: client.userAgent,
+      location: client.location,
       amr,
-      aal: 1,
+      aal: aalOf(amr),
     })
     .returning('*');
   const token = makeRefreshToken();
@@ -58,7 +60,7 @@ export async function openSession(
     type: 'sign_in.succeeded',
     actor: user.id,
     subject: user.id,
-    details: { session: id, amr },
+    details: { session: id, amr, ...(session.location === null ? {} : { location: session.location }) },
   });
   return { session, user, authority: await readAuthority(unit.trx, user.id), refreshToken: token.text };
 }

@@ -18,6 +18,7 @@ import {
   type Opened,
   type Tokens,
 } from './open.js';
+import { stepBack } from './reissue.js';
 import {
   hashSecret,
   openSuccessor,
@@ -88,6 +89,7 @@ async function decide(
   const refusal = refuseAsDead(deps, session, token, user);
   if (refusal) return refusal;
   if (token.state === 'active') return succeed(deps, unit, session, user, presented, client);
+  if (isSuperseded(deps, token)) return succeed(deps, unit, session, user, presented, client, stepBack);
   return replayOrReuse(deps, unit, session, user, token, presented, client);
 }
 
@@ -135,15 +137,22 @@ function refuseAsDead(
           : 'REFRESH_TOKEN_INVALID',
     };
   if (session.isOver) return { refused: 'REFRESH_TOKEN_INVALID' };
-  const isHonest = token.state === 'active' || isReplay(deps, token);
+  const isHonest = token.state === 'active' || isReplay(deps, token) || isSuperseded(deps, token);
   return session.isIdle && isHonest ? { refused: 'SESSION_EXPIRED' } : undefined;
 }
 
 /** Whether a spent token comes again as it does from an honest client: soon, and before its successor was used. */
-function isReplay(deps: SessionDeps, { age, successorState, successorBox }: StoredToken): boolean {
-  const isSoon = age <= deps.config.sessions.replayWindowSeconds;
-  return isSoon && successorState === 'active' && successorBox !== null;
+function isReplay(deps: SessionDeps, token: StoredToken): boolean {
+  return isInWindow(deps, token) && token.successorBox !== null;
 }
+
+/** Whether it gave way without being shown (see {@link reissue}), so that its holder may not have heard of the next one. */
+function isSuperseded(deps: SessionDeps, token: StoredToken): boolean {
+  return isInWindow(deps, token) && token.successorBox === null;
+}
+
+const isInWindow = (deps: SessionDeps, { age, successorState }: StoredToken): boolean =>
+  age <= deps.config.sessions.replayWindowSeconds && successorState === 'active';
 
 async function succeed(
   deps: SessionDeps,
@@ -152,16 +161,18 @@ async function succeed(
   user: UserModel,
   presented: RefreshToken,
   client: Client,
+  makeWay?: typeof stepBack,
 ): Promise<Opened> {
   const { trx } = unit;
   const successor = makeRefreshToken();
   const successorBox = sealSuccessor(presented, successor.text);
-  // The parent steps back before its successor comes in: one active token a session.
+  await makeWay?.(unit, session.id, successor);
+  // The parent steps back before its successor comes in: one active token a session. Its window never begins anew.
   await RefreshTokenModel.query(trx)
     .findById(presented.id)
     .patch({
       state: 'rotated',
-      rotatedAt: trx.raw('clock_timestamp()'),
+      rotatedAt: trx.raw('coalesce(rotated_at, clock_timestamp())'),
       successorId: successor.id,
       successorBox,
     });

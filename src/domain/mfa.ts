@@ -1,0 +1,251 @@
+import { UserModel } from '../db/models/user.js';
+import { transaction, type Unit } from '../db/transaction.js';
+import { AuthError } from '../errors.js';
+import { requireStanding, type UserActor } from './access.js';
+import { manage, raiseVersion, requireExisting, type AccountDeps } from './accounts.js';
+import { record, type EventType } from './audit.js';
+import type { Client } from './client.js';
+import type { Limiters } from './limits.js';
+import { refuseCode, requireCodeMethod, spendCode, tryCode, type GivenCode } from './mfa/code.js';
+import { voidChallenges } from './mfa/challenge.js';
+import { confirmFactor, proposeFactor, removeFactor, requireFactor } from './mfa/factor.js';
+import { qrCode } from './mfa/qr-code.js';
+import { issueRecoveryCodes, removeRecoveryCodes } from './mfa/recovery-codes.js';
+import { base32, newSeed, otpauthUri } from './mfa/totp.js';
+import { sendCredentialNotice, type NoticeDeps } from './mail.js';
+import { provePassword, requireSoundPassword, type PasswordDeps } from './passwords.js';
+import {
+  completeTokens,
+  endSessions,
+  lowerAssurance,
+  raiseAssurance,
+  reissue,
+  requireFreshAssurance,
+  type SessionDeps,
+  type Tokens,
+} from './sessions.js';
+
+export {
+  closeChallenge,
+  countTry,
+  findChallenge,
+  openChallenge,
+  purgeChallenges,
+  type Challenge,
+  type StoredChallenge,
+} from './mfa/challenge.js';
+export {
+  refuseCode,
+  requireCodeMethod,
+  spendCode,
+  tryCode,
+  type GivenCode,
+  type Refused,
+} from './mfa/code.js';
+export { hasFactor } from './mfa/factor.js';
+
+export interface MfaDeps extends SessionDeps, PasswordDeps, AccountDeps, NoticeDeps {
+  limiters: Limiters;
+}
+
+/** What a person needs to set up an authenticator app; shown once. */
+export interface Enrollment {
+  secret: string;
+  otpauthUri: string;
+  qrCode: string;
+}
+
+/**
+ * Proposes an authenticator app, which asks for nothing until {@link confirmTotp}; an earlier proposal is replaced.
+ * @throws {AuthError} BAD_USER_INPUT, RATE_LIMITED, INVALID_CREDENTIALS, CONFLICT when there is one already
+ */
+export async function enrollTotp(
+  deps: MfaDeps,
+  actor: UserActor,
+  password: string,
+  client: Client,
+): Promise<Enrollment> {
+  const user = await prove(deps, actor, password, client);
+  const seed = newSeed();
+  await transaction(deps.db, async (unit) => {
+    await holdProved(unit, actor, user);
+    await proposeFactor(deps, unit, user.id, seed);
+    await note(unit, 'mfa.enrolled', actor, client);
+  });
+  const uri = otpauthUri(deps.config.mfa.issuer, user.email, seed);
+  return { secret: base32(seed), otpauthUri: uri, qrCode: qrCode(uri) };
+}
+
+/**
+ * Confirms the proposed app by its first code: from now on signing in asks for one. This session has proved both factors;
+ * every other one ends.
+ * @returns the recovery codes, to be shown this once
+ * @throws {AuthError} RATE_LIMITED, MFA_CODE_INVALID, CONFLICT when nothing waits for confirmation
+ */
+export async function confirmTotp(
+  deps: MfaDeps,
+  actor: UserActor,
+  code: string,
+  client: Client,
+): Promise<string[]> {
+  const { emailKey } = await accountOf(deps, actor);
+  return tryCode(deps, emailKey, async (unit) => {
+    const user = await hold(unit, actor);
+    if (!(await confirmFactor(deps, unit, actor.id, code)))
+      return refuseCode(unit, actor.id, 'confirm', client);
+    const codes = await issueRecoveryCodes(unit, actor.id);
+    await endOthers(deps, unit, actor, client);
+    await raiseAssurance(unit, actor.sessionId);
+    await note(unit, 'mfa.confirmed', actor, client);
+    await sendCredentialNotice(deps, unit, user, 'mfa_enabled');
+    return codes;
+  });
+}
+
+/**
+ * Removes the second factor, proved once more, from a session that proved it lately. Every other session ends, and this
+ * one has proved a password alone.
+ * @throws {AuthError} BAD_USER_INPUT, RATE_LIMITED, INVALID_CREDENTIALS, MFA_CODE_INVALID, INSUFFICIENT_AAL, CONFLICT when there is none
+ */
+export async function disableMfa(
+  deps: MfaDeps,
+  actor: UserActor,
+  password: string,
+  code: string,
+  client: Client,
+): Promise<void> {
+  const user = await prove(deps, actor, password, client);
+  await tryCode(deps, user.emailKey, async (unit) => {
+    await holdProved(unit, actor, user);
+    await requireFactor(unit.trx, user.id);
+    await requireFreshAssurance(unit, actor);
+    if (!(await spendCode(deps, unit, user.id, { code }, client)))
+      return refuseCode(unit, user.id, 'disable', client);
+    await removeFactors(unit, user.id);
+    await endOthers(deps, unit, actor, client);
+    await lowerAssurance(unit, actor.sessionId);
+    await note(unit, 'mfa.disabled', actor, client);
+    await sendCredentialNotice(deps, unit, user, 'mfa_disabled');
+    return {};
+  });
+}
+
+/**
+ * Gives new recovery codes, from a session that proved both factors lately; the earlier codes are void and every other
+ * session ends.
+ * @throws {AuthError} BAD_USER_INPUT, RATE_LIMITED, INVALID_CREDENTIALS, INSUFFICIENT_AAL, CONFLICT without a second factor
+ */
+export async function regenerateRecoveryCodes(
+  deps: MfaDeps,
+  actor: UserActor,
+  password: string,
+  client: Client,
+): Promise<string[]> {
+  const user = await prove(deps, actor, password, client);
+  return transaction(deps.db, async (unit) => {
+    await holdProved(unit, actor, user);
+    await requireFactor(unit.trx, user.id);
+    await requireFreshAssurance(unit, actor);
+    const codes = await issueRecoveryCodes(unit, user.id);
+    await endOthers(deps, unit, actor, client);
+    await note(unit, 'recovery_codes.regenerated', actor, client);
+    await sendCredentialNotice(deps, unit, user, 'recovery_codes_replaced');
+    return codes;
+  });
+}
+
+/**
+ * Raises the actor's session to aal 2 by a code, and hands out its tokens anew.
+ * @throws {AuthError} BAD_USER_INPUT, RATE_LIMITED, MFA_CODE_INVALID, CONFLICT without a second factor
+ */
+export async function stepUp(
+  deps: MfaDeps,
+  actor: UserActor,
+  given: GivenCode,
+  client: Client,
+): Promise<Tokens> {
+  requireCodeMethod(given);
+  const { emailKey } = await accountOf(deps, actor);
+  const opened = await tryCode(deps, emailKey, async (unit) => {
+    const user = await hold(unit, actor);
+    await requireFactor(unit.trx, user.id);
+    if (!(await spendCode(deps, unit, user.id, given, client)))
+      return refuseCode(unit, user.id, 'step_up', client);
+    const session = await raiseAssurance(unit, actor.sessionId);
+    await record(unit.trx, client, {
+      type: 'session.stepped_up',
+      actor: user.id,
+      subject: user.id,
+      details: { session: session.id, amr: session.amr },
+    });
+    return reissue(unit, session, user);
+  });
+  return completeTokens(deps, opened);
+}
+
+/**
+ * Takes an account's second factor off, for who has lost it: factor, codes and open challenges go and every session ends.
+ * What has none is left as it is.
+ * @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT for a deleted account
+ */
+export async function resetMfa(
+  deps: MfaDeps,
+  actor: UserActor,
+  userId: string,
+  client: Client,
+): Promise<UserModel> {
+  return manage(deps, actor, userId, async (unit, target) => {
+    requireExisting(target, 'userId');
+    if (!(await removeFactors(unit, target.id))) return target;
+    await endSessions(deps.feed, unit, target.id, undefined, {
+      reason: 'factors_changed',
+      actor: actor.id,
+      client,
+    });
+    await record(unit.trx, client, { type: 'mfa.reset', actor: actor.id, subject: target.id });
+    await sendCredentialNotice(deps, unit, target, 'mfa_reset');
+    return raiseVersion(deps, unit, target.id, {});
+  });
+}
+
+async function prove(deps: MfaDeps, actor: UserActor, password: string, client: Client): Promise<UserModel> {
+  requireSoundPassword('password', password);
+  return provePassword(deps, actor, password, client);
+}
+
+const accountOf = (deps: MfaDeps, actor: UserActor) =>
+  UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
+
+/** The actor's account, held until the transaction ends: factors change one at a time, and never beside a sign-in. */
+async function hold(unit: Unit, actor: UserActor): Promise<UserModel> {
+  const user = await UserModel.query(unit.trx).findById(actor.id).forNoKeyUpdate().throwIfNotFound();
+  await requireStanding(unit.trx, actor);
+  return user;
+}
+
+/** {@link hold}, while the password is the one that was proved. @throws {AuthError} INVALID_CREDENTIALS */
+async function holdProved(unit: Unit, actor: UserActor, proved: UserModel): Promise<void> {
+  const user = await hold(unit, actor);
+  if (user.passwordHash !== proved.passwordHash) throw new AuthError('INVALID_CREDENTIALS');
+}
+
+async function endOthers(deps: MfaDeps, unit: Unit, actor: UserActor, client: Client): Promise<void> {
+  await endSessions(deps.feed, unit, actor.id, undefined, {
+    reason: 'factors_changed',
+    actor: actor.id,
+    client,
+    except: actor.sessionId,
+  });
+}
+
+/** @returns whether there was anything to remove */
+async function removeFactors(unit: Unit, userId: string): Promise<boolean> {
+  const factors = await removeFactor(unit, userId);
+  const codes = await removeRecoveryCodes(unit, userId);
+  await voidChallenges(unit, userId);
+  return factors + codes > 0;
+}
+
+async function note(unit: Unit, type: EventType, actor: UserActor, client: Client): Promise<void> {
+  await record(unit.trx, client, { type, actor: actor.id, subject: actor.id });
+}
