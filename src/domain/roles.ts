@@ -1,7 +1,5 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import type { Config } from '../config.js';
-import { PermissionModel } from '../db/models/permission.js';
 import { RoleModel } from '../db/models/role.js';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
@@ -16,15 +14,17 @@ import {
   type UserActor,
 } from './access.js';
 import { record } from './audit.js';
+import type { Catalogue } from './catalogue.js';
 import type { Client } from './client.js';
 import { isId, newId } from './ids.js';
+import { description, permissionNames, readFields, roleName } from './input.js';
 import { readPage, type Order, type Page, type PageRequest } from './pages.js';
 import { revoke, type Feed } from './revocations.js';
 
 export type { RoleModel as StoredRole } from '../db/models/role.js';
 
 export interface RoleDeps {
-  config: Config;
+  catalogue: Catalogue;
   db: Knex;
   feed: Feed;
 }
@@ -38,22 +38,14 @@ export interface RoleInput {
 
 const changes = z
   .object({
-    name: z
-      .string('Must not be empty.')
-      .trim()
-      .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, 'Must have 2 to 64 letters, digits, _ or -, a letter first.'),
-    description: z
-      .string()
-      .trim()
-      .max(500, 'Must have at most 500 characters.')
-      .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Must not hold control characters.')
-      .nullable(),
+    name: roleName,
+    description,
     rank: z
       .number('Must be a number.')
-      .int()
+      .int('Must be a whole number.')
       .min(1, 'Must be from 1 to 99; 100 is the owners’.')
       .max(99, 'Must be from 1 to 99; 100 is the owners’.'),
-    permissions: z.array(z.string(), 'Must be a list.').max(500, 'Must have at most 500 names.'),
+    permissions: permissionNames,
   })
   .partial();
 interface RoleChanges {
@@ -61,11 +53,6 @@ interface RoleChanges {
   description?: string | null;
   rank?: number;
   permissions?: readonly string[];
-}
-
-/** Every permission that a role can carry, by name. */
-export async function listPermissions(db: Knex): Promise<PermissionModel[]> {
-  return PermissionModel.query(db).orderBy('name');
 }
 
 const highestFirst: Order<RoleModel> = {
@@ -93,26 +80,43 @@ export async function createRole(
     rank = 0,
     description = null,
     permissions = [],
-  } = readInput(input, ['name', 'rank', 'permissions']);
+  } = readFields(changes, input, ['name', 'rank', 'permissions']);
   return change(deps, actor, async (unit, own) => {
     requireOutranks(own, rank);
     const granted = await knownPermissions(unit, permissions);
     requireHolds(own, granted);
-    const id = newId();
-    await tellTaken(
-      RoleModel.query(unit.trx)
-        .insert({ id, name, nameKey: name.toLowerCase(), rank, description })
-        .returning([]),
-    );
-    await setPermissions(unit, id, granted);
-    await record(unit.trx, client, {
-      type: 'role.created',
-      actor: actor.id,
-      subject: id,
-      details: { role: name, after: { rank, permissions: granted } },
-    });
-    return { id };
+    return addRole(unit, { name, rank, description, permissions: granted }, { actor: actor.id, client });
   });
+}
+
+/** A role that was checked. */
+export interface NewRole {
+  name: string;
+  rank: number;
+  description: string | null;
+  permissions: readonly string[];
+}
+
+/** Writes a new role and the record of it; nobody has acted where the service itself does. @throws {AuthError} CONFLICT */
+export async function addRole(
+  unit: Unit,
+  { name, rank, description, permissions }: NewRole,
+  by: { actor?: string; client?: Client },
+): Promise<{ id: string }> {
+  const id = newId();
+  await tellTaken(
+    RoleModel.query(unit.trx)
+      .insert({ id, name, nameKey: name.toLowerCase(), rank, description })
+      .returning([]),
+  );
+  await setPermissions(unit, id, permissions);
+  await record(unit.trx, by.client, {
+    type: 'role.created',
+    ...(by.actor === undefined ? {} : { actor: by.actor }),
+    subject: id,
+    details: { role: name, after: { rank, permissions: [...permissions] } },
+  });
+  return { id };
 }
 
 /** @throws {AuthError} NOT_FOUND, BAD_USER_INPUT, CONFLICT, FORBIDDEN for a rank or permission beyond one's own, before or after */
@@ -123,7 +127,7 @@ export async function updateRole(
   input: RoleInput,
   client: Client,
 ): Promise<RoleModel> {
-  const { permissions, ...columns } = readInput(input, []);
+  const { permissions, ...columns } = readFields(changes, input, []);
   return change(deps, actor, async (unit, own) => {
     const role = await getRole(unit, id);
     requireOutranks(own, Math.max(role.rank, columns.rank ?? 0));
@@ -157,9 +161,9 @@ export async function deleteRole(
   await change(deps, actor, async (unit, own) => {
     const role = await getRole(unit, id);
     requireOutranks(own, role.rank);
-    const { defaultRole } = deps.config.accounts;
-    if (role.builtIn || role.name === defaultRole)
-      throw new AuthError('CONFLICT', { message: 'Built-in roles and the default role cannot be deleted.' });
+    const { defaultRole } = deps.catalogue;
+    if (role.builtIn || role.isDefault || role.name === defaultRole)
+      throw conflict('id', 'Built-in roles and the default role cannot be deleted.');
     const before = await permissionsOf(unit, role.id);
     requireHolds(own, before);
     await releaseHolders(deps, unit, role.id, defaultRole);
@@ -231,7 +235,7 @@ async function getRole(unit: Unit, id: string): Promise<RoleModel> {
 
 /** Built-in roles keep name and rank, and OWNER keeps everything, so that nobody can lock the last door behind themselves. */
 function requireChangeable(
-  { config }: RoleDeps,
+  { catalogue }: RoleDeps,
   role: RoleModel,
   columns: RoleChanges,
   permissions: readonly string[] | undefined,
@@ -239,29 +243,14 @@ function requireChangeable(
   const renamed = columns.name !== undefined && columns.name !== role.name;
   const moved = columns.rank !== undefined && columns.rank !== role.rank;
   if (role.builtIn && (renamed || moved))
-    throw new AuthError('CONFLICT', { message: 'Built-in roles keep their name and rank.' });
-  if (role.name === config.accounts.defaultRole && renamed)
-    throw new AuthError('CONFLICT', {
-      message: 'The default role keeps its name, which the configuration knows.',
-    });
-  if (role.name === OWNER_ROLE && permissions)
-    throw new AuthError('CONFLICT', { message: 'OWNER keeps every permission.' });
+    throw conflict(renamed ? 'name' : 'rank', 'Built-in roles keep their name and rank.');
+  if (role.name === catalogue.defaultRole && renamed)
+    throw conflict('name', 'The default role keeps its name, which the configuration knows.');
+  if (role.name === OWNER_ROLE && permissions) throw conflict('permissions', 'OWNER keeps every permission.');
 }
 
-function readInput(input: RoleInput, compulsory: readonly (keyof RoleInput)[]): RoleChanges {
-  const missing = compulsory.filter((name) => input[name] === undefined || input[name] === null);
-  const parsed = changes.safeParse(
-    Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)),
-  );
-  const faults = parsed.success
-    ? []
-    : parsed.error.issues.map((issue) => ({ name: issue.path.join('.'), message: issue.message }));
-  if (missing.length + faults.length > 0 || !parsed.success)
-    throw badInput([...missing.map((name) => ({ name, message: 'Is compulsory.' })), ...faults]);
-  return parsed.data as RoleChanges;
-}
-
-async function knownPermissions(unit: Unit, names: readonly string[]): Promise<string[]> {
+/** These names without repetition, in order. @throws {AuthError} BAD_USER_INPUT when there is no such permission */
+export async function knownPermissions(unit: Unit, names: readonly string[]): Promise<string[]> {
   const wanted = [...new Set(names)].sort();
   const known = await unit
     .trx('permissions')
