@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 // npm run bench: the rate of verifyToken over HTTP beside that of { __typename } on the same server. README.md tells how to read it.
-import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { prepare } from '../scripts/prepare.mjs';
-import { startServer } from './server.mjs';
+import { measureRate, median, round, startServer } from './server.mjs';
 
 const TARGET = 0.65; // verifyToken must reach this part of the rate of { __typename }
 const { values } = parseArgs({
@@ -83,31 +82,15 @@ function jobsFor(tokens) {
 /** Every job once a round, forwards and backwards in turn, after one short run of each that does not count. */
 async function measure(jobs) {
   const names = Object.keys(jobs);
+  const run = (job, duration) => measureRate(server, job, { seconds: duration, connections });
   for (const name of names) await run(jobs[name], 2);
   const results = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let turn = 0; turn < rounds; turn++) {
     const row = {};
-    for (const name of round % 2 ? names.toReversed() : names) row[name] = await run(jobs[name], seconds);
+    for (const name of turn % 2 ? names.toReversed() : names) row[name] = await run(jobs[name], seconds);
     results.push(row);
   }
   return results;
-}
-
-async function run(job, duration) {
-  const child = fork(new URL('./load.mjs', import.meta.url).pathname);
-  const before = server.cpuMs();
-  const result = await new Promise((resolve, reject) => {
-    child
-      .once('message', resolve)
-      .once('exit', (code) => reject(new Error(`the load generator ended with ${code}`)));
-    child.send({ url: server.graphqlUrl, seconds: duration, connections, ...job });
-  });
-  if (result.wrong > 0 || result.answered === 0)
-    throw new Error(`${result.wrong} wrong answers: refusals are not measured`);
-  return {
-    rate: result.answered / result.seconds,
-    cpuUs: ((server.cpuMs() - before) * 1000) / result.answered,
-  };
 }
 
 /** Prints a line a job and a line a ratio; answers 1 when verifyToken is too slow. */
@@ -121,11 +104,7 @@ function report(results) {
   const reached = measured.map((name) => {
     const ratios = results.map((row) => row[name].rate / row[baseline].rate);
     const cpu = median(of(baseline, 'cpuUs')) / median(of(name, 'cpuUs'));
-    line(
-      `${name} / ${baseline}`,
-      `${hundredths(median(ratios))} (CPU ${hundredths(cpu)})`,
-      ratios.map(hundredths),
-    );
+    line(`${name} / ${baseline}`, `${round(median(ratios))} (CPU ${round(cpu)})`, ratios.map(round));
     return median(ratios) >= TARGET;
   });
   const well = reached.every(Boolean);
@@ -135,13 +114,4 @@ function report(results) {
 
 function line(name, figures, rounds) {
   console.log(`${name.padEnd(41)} ${figures.padEnd(26)} rounds: ${rounds.join(' ')}`);
-}
-
-function hundredths(number) {
-  return number.toFixed(2);
-}
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)];
 }

@@ -17,6 +17,7 @@ const CHECKS = {
   ),
   'dead code': bin('knip/bin/knip.js'),
   schema: ['scripts/schema-print.mjs', '--check'],
+  'sample operations': ['scripts/operations-check.mjs'],
   'docs of permissions': ['scripts/docs-permissions.mjs', '--check'],
   codegen: bin('@graphql-codegen/cli/cjs/bin.js', '--config', 'codegen.yml', '--check', '--errors-only'),
 };

@@ -4,22 +4,31 @@ import type { Logger } from 'pino';
 import { ConfigError, type Config } from './config.js';
 import type { App } from './context.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
-import { migrate } from './db/migrate.js';
+import { migrate, pendingMigrations } from './db/migrate.js';
 import { connectPostgres } from './db/postgres.js';
+import { chooseRole, openLogin, ownsNothing, type Working } from './db/rights.js';
 import { connectRedis } from './db/redis.js';
-import { openRoles, type Roles } from './domain/access.js';
+import { rememberAccess } from './domain/access.js';
+import { openAlerts } from './domain/alerts.js';
+import { signWith } from './domain/audit.js';
+import { openCatalogue, type Catalogue } from './domain/catalogue.js';
 import type { Clock } from './domain/clock.js';
+import { openSealer } from './domain/ledger.js';
 import { openLimiters } from './domain/limits.js';
 import { openPostman } from './domain/mail.js';
+import { purgeChallenges } from './domain/mfa.js';
 import { purgeOneTimeTokens } from './domain/one-time.js';
 import { ensureOwner, type FirstOwner } from './domain/owner.js';
 import { openHashQueue } from './domain/passwords.js';
 import { openFeed, purgeRevocations } from './domain/revocations.js';
+import { openServiceTokens } from './domain/service-tokens.js';
 import { purgeSessions } from './domain/sessions.js';
 import { openKeyring, rememberVerifiedTokens } from './domain/tokens.js';
+import { openWitness, purgeSightings } from './domain/witness.js';
 import { openDoors } from './http.js';
 import { openLog } from './log.js';
 import { openGraphQL } from './http/graphql.js';
+import { openLocations } from './http/location.js';
 import { decisive, DOCUMENT_LIMITS, documentLimits } from './permissions/document-limits.js';
 import { credentialMutations } from './permissions/table.js';
 import { buildSchema } from './schema/index.js';
@@ -67,9 +76,8 @@ async function assemble(
   close: () => Promise<void>,
 ): Promise<RunningApp> {
   const log = openLog(config);
-  const databaseUrl = config.data.databaseUrl ?? (await embedded(config, log, closing));
-  await migrate(databaseUrl);
-  const app = await openParts(config, clock, log, databaseUrl, closing);
+  const working = await openDatabase(config, log, closing);
+  const app = await openParts(config, clock, log, working, closing);
   const { url, open } = await serve(app, closing);
   // Last, so that a password is made up only where it can be shown.
   const firstOwner = await ensureOwner(app);
@@ -78,17 +86,46 @@ async function assemble(
   return { url, database, firstOwner, log, close };
 }
 
+/** Brings the database up to date as its owner, and answers how the service works with it from then on. */
+async function openDatabase(config: Config, log: Logger, closing: (() => unknown)[]): Promise<Working> {
+  const { databaseUrl, ownerUrl } = config.data;
+  if (databaseUrl === undefined) {
+    const url = await embedded(config, log, closing);
+    await migrate(url);
+    return chooseRole(await openLogin(url));
+  }
+  await (ownerUrl === databaseUrl && (await ownsNothing(databaseUrl))
+    ? requireMigrated(databaseUrl)
+    : migrate(ownerUrl ?? databaseUrl));
+  const working = await chooseRole(databaseUrl);
+  if (working.isStrong)
+    log.warn('the database user of DATABASE_URL may change the audit record; see docs/operations.md');
+  return working;
+}
+
+/** A user who may not migrate finds everything in place, or says who has to do it. */
+async function requireMigrated(databaseUrl: string): Promise<void> {
+  const pending = await pendingMigrations(databaseUrl);
+  if (pending.length > 0)
+    throw new ConfigError([
+      'the schema is older than this version, and the user of DATABASE_URL may not change it: run npm run db:migrate as its owner, or set DATABASE_OWNER_URL',
+    ]);
+}
+
 /** Opens everything that outlives a request, in the order in which the parts need each other. */
 async function openParts(
   config: Config,
   clock: Clock,
   log: Logger,
-  databaseUrl: string,
+  { url: databaseUrl, role }: Working,
   closing: (() => unknown)[],
 ): Promise<App> {
-  const db = connectPostgres(databaseUrl, config.data.poolSize);
+  const locate = openLocations(config.location.databaseFile);
+  const db = connectPostgres(databaseUrl, config.data.poolSize, { role });
   // Revocations, keys and readiness wait behind nobody, however busy the service is.
-  const vital = connectPostgres(databaseUrl, 2);
+  const vital = connectPostgres(databaseUrl, 2, { role });
+  signWith(db, config.encryptionKeys);
+  signWith(vital, config.encryptionKeys);
   closing.push(() => Promise.all([db.destroy(), vital.destroy()]));
   const { redisUrl } = config.data;
   const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl, log);
@@ -97,10 +134,16 @@ async function openParts(
   closing.push(() => feed.close());
   const keyring = await openKeyring({ db: vital, feed, config, log });
   closing.push(() => keyring.close());
-  const roles = await openRoles({ db: vital, feed });
-  requireRole(roles, config.accounts.defaultRole);
+  const catalogue = await openCatalogue({ db: vital, feed }, config.accounts.defaultRole);
+  requireRole(catalogue, config.accounts.defaultRole);
+  const serviceTokens = openServiceTokens({ db, feed, catalogue, clock, log });
+  closing.push(() => serviceTokens.close());
   const postman = openPostman(db, config, log);
   closing.push(() => postman.close());
+  const sealer = await openSealer({ db, config, clock, log });
+  closing.push(() => sealer.close());
+  const witness = openWitness({ db, log });
+  closing.push(() => witness.close());
   const hashes = openHashQueue(config.passwords.hashCost);
   const limiters = openLimiters(config, redis);
   const app = {
@@ -111,18 +154,25 @@ async function openParts(
     vital,
     feed,
     keyring,
-    roles,
+    catalogue,
+    remembered: rememberAccess(),
+    serviceTokens,
     verified: rememberVerifiedTokens(),
     hashes,
     limiters,
     postman,
+    witness,
+    locate,
   };
+  const alerts = openAlerts(app);
+  closing.push(() => alerts.close());
   closing.push(keepTidy(app));
   return app;
 }
 
-function requireRole(roles: Roles, name: string): void {
-  if (!roles.named(name)) throw new ConfigError([`DEFAULT_ROLE: there is no role named ${name}`]);
+function requireRole(catalogue: Catalogue, name: string | undefined): void {
+  if (name !== undefined && !catalogue.role(name))
+    throw new ConfigError([`DEFAULT_ROLE: there is no role named ${name}`]);
 }
 
 /** How long to wait before an embedded PostgreSQL that died is started again, in milliseconds. */
@@ -152,9 +202,13 @@ async function embedded(config: Config, log: Logger, closing: (() => unknown)[])
 
 function keepTidy(app: App): () => void {
   const purge = () =>
-    Promise.all([purgeSessions(app), purgeRevocations(app), purgeOneTimeTokens(app)]).catch(
-      (error: unknown) => app.log.warn({ err: error }, 'nothing could be purged'),
-    );
+    Promise.all([
+      purgeSessions(app),
+      purgeRevocations(app),
+      purgeOneTimeTokens(app),
+      purgeChallenges(app),
+      purgeSightings(app),
+    ]).catch((error: unknown) => app.log.warn({ err: error }, 'nothing could be purged'));
   const timer = setInterval(() => void purge(), PURGE_EVERY_MS).unref();
   return () => clearInterval(timer);
 }

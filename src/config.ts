@@ -48,6 +48,7 @@ export const variables = {
   HOST: z.string().optional(),
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
+  DATABASE_OWNER_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
   DATABASE_POOL_SIZE: whole().min(2).max(500).default(10),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
   PUBLIC_URL: publicUrl.optional(),
@@ -66,6 +67,20 @@ export const variables = {
   ENCRYPTION_KEYS: keys.optional(),
   SMTP_URL: z.url({ protocol: /^smtps?$/, error: 'must be an smtp or smtps URL' }).optional(),
   MAIL_FROM: z.string().default('authgraph <no-reply@localhost>'),
+  WEBHOOK_URL: url.optional(),
+  WEBHOOK_SECRET: z
+    .string()
+    .refine(
+      isWebhookSecret,
+      'must be whsec_ and 24 or more random bytes in base64, or a random text of 24 or more bytes',
+    )
+    .optional(),
+  WEBHOOK_ALLOW_PRIVATE_NETWORK: onOff(false),
+  GEOIP_DATABASE: z.string().optional(),
+  LOCATION_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be the name of a header')
+    .optional(),
   ACCESS_TOKEN_TTL_SECONDS: seconds(900, 60, LONGEST_ACCESS_TOKEN_SECONDS),
   ACCESS_TOKEN_CLAIMS: z.enum(['slim', 'default', 'full']).default('default'),
   REFRESH_TOKEN_TTL_SECONDS: seconds(604_800, 1, 31_536_000),
@@ -73,6 +88,10 @@ export const variables = {
   REFRESH_REPLAY_WINDOW_SECONDS: seconds(60, 0, 300),
   TOKEN_ISSUER: url.optional(),
   TOKEN_AUDIENCE: z.string().min(1).max(200).default('authgraph'),
+  MFA_ISSUER: z
+    .string()
+    .regex(/^[^\p{Cc}\p{Cs}:]{1,64}$/u, 'must have 1 to 64 characters and no colon')
+    .default('authgraph'),
   SIGNING_ALGORITHM: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),
   SIGNING_KEY_LEAD_SECONDS: seconds(900, 1, 604_800),
   SIGNING_KEY_ROTATION_SECONDS: seconds(2_592_000, 1, 31_536_000),
@@ -84,9 +103,12 @@ export const variables = {
     .string()
     .max(64)
     .refine((name) => name !== 'OWNER', 'must not make everybody an owner')
-    .default('USER'),
+    .optional(),
   FRONTEND_URL: origins.default([]),
   TRUSTED_PROXIES: networks.default([]),
+  AUDIT_RETENTION_DAYS: whole()
+    .refine((days) => days === 0 || (days >= 30 && days <= 36_500), 'must be 0, or from 30 to 36500')
+    .default(0),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 } as const;
 
@@ -124,6 +146,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const production = given['NODE_ENV'] === 'production';
   // A list says the same of each of its parts.
   const mistakes = parsed.success ? [] : [...new Set(parsed.error.issues.map(describeIssue))];
+  mistakes.push(...webhookMistakes(given));
   if (production) mistakes.push(...productionMistakes(given));
   if (!parsed.success || mistakes.length > 0) throw new ConfigError(mistakes);
   return group(parsed.data, production, secretsOf(parsed.data));
@@ -135,6 +158,16 @@ function describeIssue(issue: z.core.$ZodIssue): string {
 
 /** Lists for which empty means none, rather than the default. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['SIGN_UP_REQUIRED']);
+
+function webhookMistakes(given: Record<string, string | undefined>): string[] {
+  const { WEBHOOK_URL: webhookUrl, WEBHOOK_SECRET: secret, WEBHOOK_ALLOW_PRIVATE_NETWORK: allowed } = given;
+  if ((webhookUrl === undefined) !== (secret === undefined))
+    return ['WEBHOOK_URL and WEBHOOK_SECRET must be set together'];
+  const isOpen = allowed === 'on' || allowed === 'true' || allowed === '1';
+  return !isOpen && /^http:/i.test(webhookUrl ?? '')
+    ? ['WEBHOOK_URL must be https, unless WEBHOOK_ALLOW_PRIVATE_NETWORK is on']
+    : [];
+}
 
 function productionMistakes(given: Record<string, string | undefined>): string[] {
   const required = {
@@ -169,6 +202,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
     data: {
       dir: resolve(v.DATA_DIR),
       databaseUrl: v.DATABASE_URL,
+      ownerUrl: v.DATABASE_OWNER_URL ?? v.DATABASE_URL,
       poolSize: v.DATABASE_POOL_SIZE,
       redisUrl: v.REDIS_URL,
     },
@@ -190,6 +224,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
       ttlSeconds: v.ACCESS_TOKEN_TTL_SECONDS,
       claims: v.ACCESS_TOKEN_CLAIMS,
     },
+    mfa: { issuer: v.MFA_ISSUER },
     signingKeys: {
       algorithm: v.SIGNING_ALGORITHM,
       leadSeconds: v.SIGNING_KEY_LEAD_SECONDS,
@@ -207,8 +242,18 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
       requireEmailVerification: v.REQUIRE_EMAIL_VERIFICATION,
       defaultRole: v.DEFAULT_ROLE,
     },
+    webhook:
+      v.WEBHOOK_URL === undefined || v.WEBHOOK_SECRET === undefined
+        ? undefined
+        : {
+            url: v.WEBHOOK_URL,
+            secret: webhookKey(v.WEBHOOK_SECRET),
+            allowPrivateNetwork: v.WEBHOOK_ALLOW_PRIVATE_NETWORK,
+          },
+    location: { databaseFile: v.GEOIP_DATABASE, header: v.LOCATION_HEADER?.toLowerCase() },
     mail: { smtpUrl: v.SMTP_URL, from: v.MAIL_FROM, folder: resolve(v.DATA_DIR, 'mail') },
     limits: { scale: v.LIMITS_SCALE },
+    audit: { retentionDays: v.AUDIT_RETENTION_DAYS },
     log: { level: v.LOG_LEVEL },
   });
 }
@@ -277,6 +322,17 @@ function isNetwork(text: string): boolean {
 function isStrongKey(text: string): boolean {
   const bytes = Buffer.from(text, 'base64');
   return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && bytes.length >= 32 && new Set(bytes).size > 8;
+}
+
+/** As Standard Webhooks writes secrets: bytes in base64 after a prefix; any other text is taken as it is. */
+function webhookKey(text: string): Buffer {
+  const [, encoded] = /^whsec_(.*)$/s.exec(text) ?? [];
+  return encoded === undefined ? Buffer.from(text) : Buffer.from(encoded, 'base64');
+}
+
+function isWebhookSecret(text: string): boolean {
+  const isReadable = !text.startsWith('whsec_') || /^whsec_[A-Za-z0-9+/]+={0,2}$/.test(text);
+  return isReadable && webhookKey(text).length >= 24 && !isWeakSecret(text);
 }
 
 /** Short, monotonous or copied from a manual. */

@@ -8,7 +8,7 @@ const embedded =
   config.data.databaseUrl === undefined
     ? await startEmbeddedPostgres({ dataDir: config.data.dir })
     : undefined;
-const url = config.data.databaseUrl ?? embedded?.url ?? '';
+const url = config.data.ownerUrl ?? embedded?.url ?? '';
 const [word, names] = process.argv.includes('--down')
   ? ['Took back', await rollback(url)]
   : ['Applied', await migrate(url)];

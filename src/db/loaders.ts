@@ -1,9 +1,13 @@
 import DataLoader from 'dataloader';
 import type { Knex } from 'knex';
+import { queryBusinessRoles, type BusinessRoleRow } from './models/business-role.js';
 import { PermissionModel } from './models/permission.js';
 import { RoleModel } from './models/role.js';
+import { ServiceAccessModel } from './models/service-access.js';
 import { ServiceModel } from './models/service.js';
+import { ServiceTokenModel } from './models/service-token.js';
 import { SessionModel } from './models/session.js';
+import { TotpFactorModel } from './models/totp-factor.js';
 import { UserModel } from './models/user.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -19,6 +23,13 @@ const make = {
       const found = await ServiceModel.query(db).whereIn('name', names).whereNull('deletedAt');
       return names.map((name) => found.find((service) => service.name === name));
     }),
+  tokensOfService: (db: Knex) =>
+    grouped<ServiceTokenModel>((ids) =>
+      ServiceTokenModel.query(db)
+        .whereIn('serviceId', ids)
+        .select('serviceTokens.*', 'serviceId as owner')
+        .orderBy('id', 'desc'),
+    ),
   rolesOfUser: (db: Knex) =>
     grouped<RoleModel>((ids) =>
       RoleModel.query(db)
@@ -27,6 +38,12 @@ const make = {
         .select('roles.*', 'userRoles.userId as owner')
         .orderBy([{ column: 'rank', order: 'desc' }, 'name']),
     ),
+  mfaEnabled: (db: Knex) =>
+    new DataLoader<string, boolean>(async (ids) => {
+      const rows = await TotpFactorModel.query(db).findByIds(possible(ids)).whereNotNull('confirmedAt');
+      const enabled = new Set(rows.map(({ userId }) => userId));
+      return ids.map((id) => enabled.has(id.toLowerCase()));
+    }),
   permissionsOfRole: (db: Knex) =>
     grouped<PermissionModel>((ids) =>
       PermissionModel.query(db)
@@ -41,7 +58,60 @@ const make = {
       const rows = await counts.count<{ roleId: string; count: number }[]>('* as count');
       return ids.map((id) => rows.find((row) => row.roleId === id)?.count ?? 0);
     }),
+  businessRole: (db: Knex) => byKey<BusinessRoleRow>((ids) => queryBusinessRoles(db).findByIds(ids)),
+  accessesOfUser: (db: Knex) =>
+    grouped<ServiceAccessModel>((ids) =>
+      ServiceAccessModel.query(db).select('*', 'userId as owner').whereIn('userId', ids),
+    ),
+  accountsOfService: (db: Knex) =>
+    new DataLoader<PageOfAccounts, UserModel[], string>(async (pages) => readAccounts(db, pages), {
+      cacheKeyFn: ({ serviceId, limit, before }) => `${serviceId} ${limit} ${before ?? ''}`,
+    }),
+  accountCountOfService: (db: Knex) =>
+    new DataLoader<string, number>(async (ids) => {
+      const counts = db('serviceAccess').join('users', 'users.id', 'serviceAccess.userId');
+      const rows = await counts
+        .whereIn('serviceId', ids)
+        .whereNull('users.deletedAt')
+        .groupBy('serviceId')
+        .select('serviceId')
+        .count<{ serviceId: string; count: number }[]>('* as count');
+      return ids.map((id) => rows.find((row) => row.serviceId === id)?.count ?? 0);
+    }),
 };
+
+/** One page of the accounts of one service: at most `limit` of them, newest first, with ids below `before`. */
+interface PageOfAccounts {
+  serviceId: string;
+  limit: number;
+  before: string | null;
+}
+
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Reads no more of any service's accounts than its page holds, all pages in one query. */
+async function readAccounts(db: Knex, pages: readonly PageOfAccounts[]): Promise<UserModel[][]> {
+  const wanted = db.raw(
+    `unnest(?::uuid[], ?::int[], ?::uuid[]) with ordinality as wanted (service_id, size, before, page)
+     cross join lateral (
+       select u.* from service_access a join users u on u.id = a.user_id
+       where a.service_id = wanted.service_id and a.user_id < wanted.before and u.deleted_at is null
+       order by a.user_id desc limit wanted.size
+     ) as users`,
+    [
+      pages.map(({ serviceId }) => serviceId),
+      pages.map(({ limit }) => limit),
+      pages.map(({ before }) => before ?? LAST_ID),
+    ],
+  );
+  const rows = await UserModel.query(db)
+    .from(wanted)
+    .select('users.*', 'wanted.page')
+    .orderBy('users.id', 'desc');
+  const read: UserModel[][] = pages.map(() => []);
+  for (const row of rows as (UserModel & { page: number })[]) read[row.page - 1]?.push(row);
+  return read;
+}
 
 type Made = { [Name in keyof typeof make]: ReturnType<(typeof make)[Name]> };
 

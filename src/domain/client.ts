@@ -5,5 +5,7 @@ export interface Client {
   /** What limits by address count: the IPv4 address or the IPv6 /64; null where the address is the gateway's. */
   readonly network: string | null;
   readonly userAgent: string | null;
+  /** City and country, as text; null where the deployment does not know. */
+  readonly location: string | null;
   readonly requestId: string;
 }

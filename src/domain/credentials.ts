@@ -2,20 +2,22 @@ import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
 import { lockAdministration, requireNotLastOwner, requireStanding, type UserActor } from './access.js';
-import { erasePresence, type AccountDeps } from './accounts.js';
+import { erasePresence, ownNames, type AccountDeps } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import type { Limiters } from './limits.js';
+import { sendCredentialNotice, type NoticeDeps } from './mail.js';
+import { PASSWORD_PURPOSES, voidOneTimeTokens } from './one-time.js';
 import {
-  checkPassword,
   hashPassword,
+  provePassword,
   requireGoodPassword,
   requireSoundPassword,
   type PasswordDeps,
 } from './passwords.js';
 import { endSessions } from './sessions.js';
 
-export interface CredentialDeps extends AccountDeps, PasswordDeps {
+export interface CredentialDeps extends AccountDeps, PasswordDeps, NoticeDeps {
   limiters: Limiters;
 }
 
@@ -33,18 +35,13 @@ export async function changePassword(
 ): Promise<Date> {
   requireSoundPassword('currentPassword', current);
   const before = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
-  requireGoodPassword(deps.config, 'newPassword', next, [
-    before.username,
-    before.email,
-    before.firstName,
-    before.middleName,
-    before.lastName,
-  ]);
-  const user = await prove(deps, actor, current, client);
+  requireGoodPassword(deps.config, 'newPassword', next, ownNames(before));
+  const user = await provePassword(deps, actor, current, client);
   const passwordHash = await hashPassword(deps, next);
   return transaction(deps.db, async (unit) => {
     await requireStanding(unit.trx, actor);
-    const changed = await replaceHash(unit, user, passwordHash);
+    const changedAt = await replaceHash(unit, user, passwordHash);
+    await voidOneTimeTokens(unit, user.id, PASSWORD_PURPOSES);
     const except = keepSession ? { except: actor.sessionId } : {};
     await endSessions(deps.feed, unit, user.id, undefined, {
       reason: 'password_changed',
@@ -58,7 +55,8 @@ export async function changePassword(
       subject: actor.id,
       details: { keptSession: keepSession },
     });
-    return changed.passwordChangedAt;
+    await sendCredentialNotice(deps, unit, user, 'password_changed');
+    return changedAt;
   });
 }
 
@@ -67,13 +65,14 @@ async function replaceHash(
   unit: Unit,
   { id, passwordHash: proved }: UserModel,
   passwordHash: string,
-): Promise<UserModel> {
+): Promise<Date> {
   const now = unit.trx.raw('now()') as unknown as Date;
-  const changed = await UserModel.query(unit.trx)
+  const [changed] = await UserModel.query(unit.trx)
     .where({ id, passwordHash: proved })
-    .patch({ passwordHash, passwordChangedAt: now, updatedAt: now });
-  if (changed === 0) throw new AuthError('INVALID_CREDENTIALS');
-  return UserModel.query(unit.trx).findById(id).throwIfNotFound();
+    .patch({ passwordHash, passwordChangedAt: now, updatedAt: now })
+    .returning('passwordChangedAt');
+  if (!changed?.passwordChangedAt) throw new AuthError('INVALID_CREDENTIALS');
+  return changed.passwordChangedAt;
 }
 
 /** Deletes one's own account after proving the password. @throws {AuthError} RATE_LIMITED, INVALID_CREDENTIALS, CONFLICT for the last owner */
@@ -84,7 +83,7 @@ export async function deleteOwnAccount(
   client: Client,
 ): Promise<void> {
   requireSoundPassword('password', password);
-  await prove(deps, actor, password, client);
+  await provePassword(deps, actor, password, client);
   await transaction(deps.db, async (unit) => {
     await lockAdministration(unit.trx);
     await requireStanding(unit.trx, actor);
@@ -92,23 +91,4 @@ export async function deleteOwnAccount(
     const user = await UserModel.query(unit.trx).findById(actor.id).forUpdate().throwIfNotFound();
     await erasePresence(deps, unit, actor, user, client);
   });
-}
-
-/** Draws on the same budget as signing in, so that a stolen access token is no way to guess a password. */
-async function prove(
-  deps: CredentialDeps,
-  actor: UserActor,
-  password: string,
-  client: Client,
-): Promise<UserModel> {
-  const user = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
-  if (await checkPassword(deps, user.emailKey, password, user.passwordHash)) return user;
-  await record(deps.db, client, {
-    type: 'password.refused',
-    outcome: 'FAILURE',
-    actor: actor.id,
-    subject: actor.id,
-    details: { reason: 'credentials' },
-  });
-  throw new AuthError('INVALID_CREDENTIALS');
 }

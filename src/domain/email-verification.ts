@@ -6,17 +6,22 @@ import { record } from './audit.js';
 import type { Client } from './client.js';
 import { charge, type Limiters } from './limits.js';
 import { sendVerification, type MailDeps } from './mail.js';
-import { spendOneTimeToken } from './one-time.js';
+import { findOneTimeToken, spendOneTimeToken } from './one-time.js';
 
 export interface EmailVerificationDeps extends MailDeps {
   limiters: Limiters;
 }
 
+const PURPOSES = ['verify-email'] as const;
+
 /** Confirms an address by the secret that was mailed to it. @throws {AuthError} ONE_TIME_TOKEN_INVALID, RATE_LIMITED */
 export async function verifyEmail(deps: EmailVerificationDeps, token: string, client: Client): Promise<void> {
   const isVerified = await transaction(deps.db, async (unit) => {
-    const userId = await spendOneTimeToken(unit, 'verify-email', token);
+    const userId = (await findOneTimeToken(unit.trx, PURPOSES, token))?.userId;
     if (userId === undefined) return false;
+    // The account before its link, in the order of whoever closes it.
+    await UserModel.query(unit.trx).findById(userId).forUpdate();
+    if (!(await spendOneTimeToken(unit, PURPOSES, token))) return false;
     await UserModel.query(unit.trx)
       .findById(userId)
       .patch({ emailVerifiedAt: unit.trx.raw('now()') });

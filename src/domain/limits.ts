@@ -26,7 +26,9 @@ export const limits = {
   refreshFromAddress: { by: 'address', points: 1000, seconds: 60 },
   revokeFromAddress: { by: 'address', points: 1000, seconds: 60 },
   mailToAddress: { by: 'login', points: 5, seconds: 60 * 60 },
+  noticesToAddress: { by: 'login', points: 20, seconds: 60 * 60 },
   linksFromAddress: { by: 'address', points: 100, seconds: 15 * 60 },
+  exportsByAccount: { by: 'account', points: 60, seconds: 60 * 60 },
   changesByAccount: { by: 'account', points: 3000, seconds: 60 },
 } as const satisfies Record<string, Limit & { by: 'login' | 'account' | 'address' }>;
 

@@ -4,7 +4,10 @@ import type { Unit } from '../db/transaction.js';
 import { newId } from './ids.js';
 
 /** What a mailed secret is good for; it is never good for anything else. */
-export type Purpose = 'verify-email';
+export type Purpose = 'verify-email' | 'reset-password' | 'invitation';
+
+/** The secrets that set a password. */
+export const PASSWORD_PURPOSES: readonly Purpose[] = ['reset-password', 'invitation'];
 
 const digest = (token: string) => createHash('sha256').update(token).digest();
 const FORM = /^[A-Za-z0-9_-]{43}$/;
@@ -18,41 +21,58 @@ export async function issueOneTimeToken(
 ): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   const expiresAt = unit.trx.raw("now() + ? * interval '1 second'", [lifeSeconds]);
-  await unit
-    .trx('oneTimeTokens')
-    .where({ purpose, userId })
-    .whereNull('usedAt')
-    .update({ usedAt: unit.trx.raw('now()') });
+  await voidOneTimeTokens(unit, userId, [purpose]);
   await unit
     .trx('oneTimeTokens')
     .insert({ id: newId(), purpose, userId, secretHash: digest(token), expiresAt });
   return token;
 }
 
-/** Spends a secret: one conditional update lets one of any number of parallel uses win. @returns whose it was */
-export async function spendOneTimeToken(
-  unit: Unit,
-  purpose: Purpose,
-  token: string,
-): Promise<string | undefined> {
-  if (!FORM.test(token)) return undefined;
-  const spent = await unit
-    .trx('oneTimeTokens')
-    .where({ purpose, secretHash: digest(token) })
-    .whereNull('usedAt')
-    .where('expiresAt', '>', unit.trx.raw('now()'))
-    .update({ usedAt: unit.trx.raw('now()') })
-    .returning<{ userId: string }[]>('userId');
-  return spent[0]?.userId;
+/** A mailed secret, as far as it may be told. */
+export interface OneTimeToken {
+  purpose: Purpose;
+  userId: string;
 }
 
-/** Voids every secret that was mailed to an account and not used yet, as when its address changes. */
-export async function voidOneTimeTokens(unit: Unit, userId: string): Promise<void> {
-  await unit
-    .trx('oneTimeTokens')
-    .where({ userId })
+/** Whose secret this is, if it could be spent now. It may be gone the next moment: {@link spendOneTimeToken} decides. */
+export async function findOneTimeToken(
+  db: Knex,
+  purposes: readonly Purpose[],
+  token: string,
+): Promise<OneTimeToken | undefined> {
+  if (!FORM.test(token)) return undefined;
+  return live(db, purposes, token).first<OneTimeToken>('purpose', 'userId');
+}
+
+/** Spends a secret: one conditional update lets one of any number of parallel uses win. @returns whose it was, and for what */
+export async function spendOneTimeToken(
+  unit: Unit,
+  purposes: readonly Purpose[],
+  token: string,
+): Promise<OneTimeToken | undefined> {
+  if (!FORM.test(token)) return undefined;
+  const [spent] = await live(unit.trx, purposes, token)
+    .update({ usedAt: unit.trx.raw('now()') })
+    .returning<OneTimeToken[]>(['purpose', 'userId']);
+  return spent;
+}
+
+const live = (db: Knex, purposes: readonly Purpose[], token: string) =>
+  db('oneTimeTokens')
+    .where({ secretHash: digest(token) })
+    .whereIn('purpose', purposes)
     .whereNull('usedAt')
-    .update({ usedAt: unit.trx.raw('now()') });
+    .where('expiresAt', '>', db.raw('now()'));
+
+/** Voids what was mailed to an account and not used yet: all of it, as when its address changes, or the purposes named. */
+export async function voidOneTimeTokens(
+  unit: Unit,
+  userId: string,
+  purposes?: readonly Purpose[],
+): Promise<void> {
+  const open = unit.trx('oneTimeTokens').where({ userId }).whereNull('usedAt');
+  if (purposes) void open.whereIn('purpose', purposes);
+  await open.update({ usedAt: unit.trx.raw('now()') });
 }
 
 /** Forgets secrets that are of no use any more. */

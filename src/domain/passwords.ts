@@ -1,7 +1,11 @@
 import { createHmac } from 'node:crypto';
 import bcrypt from 'bcrypt';
+import type { Knex } from 'knex';
 import { fingerprint, type Config } from '../config.js';
+import { UserModel } from '../db/models/user.js';
 import { AuthError, badInput, type FieldError } from '../errors.js';
+import { record } from './audit.js';
+import type { Client } from './client.js';
 import { charge, giveBack, type Limiters } from './limits.js';
 import { isCommonPassword } from './passwords/blocklist.js';
 import type { HashQueue } from './passwords/queue.js';
@@ -70,7 +74,7 @@ export async function hashPassword({ config, hashes }: PasswordDeps, password: s
 async function verifyPassword(
   { config, hashes }: PasswordDeps,
   password: string,
-  stored: string | undefined,
+  stored: string | null | undefined,
 ): Promise<boolean> {
   const [, pepperName, hash] = STORED.exec(stored ?? '') ?? [];
   const pepper = config.passwords.peppers.find((candidate) => fingerprint(candidate) === pepperName);
@@ -97,7 +101,7 @@ export async function checkPassword(
   deps: PasswordDeps & { limiters: Limiters },
   key: string,
   password: string,
-  stored: string | undefined,
+  stored: string | null | undefined,
 ): Promise<boolean> {
   await charge(deps.limiters, 'secretChecks', key);
   let isWrong = false;
@@ -109,9 +113,32 @@ export async function checkPassword(
   }
 }
 
+/**
+ * The account that acts, once its password is proved: on the same budget as signing in, so that a stolen access token is
+ * no way to guess a password.
+ * @throws {AuthError} RATE_LIMITED, INVALID_CREDENTIALS
+ */
+export async function provePassword(
+  deps: PasswordDeps & { db: Knex; limiters: Limiters },
+  actor: { readonly id: string },
+  password: string,
+  client: Client,
+): Promise<UserModel> {
+  const user = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
+  if (await checkPassword(deps, user.emailKey, password, user.passwordHash)) return user;
+  await record(deps.db, client, {
+    type: 'password.refused',
+    outcome: 'FAILURE',
+    actor: actor.id,
+    subject: actor.id,
+    details: { reason: 'credentials' },
+  });
+  throw new AuthError('INVALID_CREDENTIALS');
+}
+
 /** Whether a stored hash was made with an older pepper or cost and should be made anew while the password is at hand. */
-export function isOutdated(config: Config, stored: string): boolean {
-  const [, pepperName, , cost] = STORED.exec(stored) ?? [];
+export function isOutdated(config: Config, stored: string | null): boolean {
+  const [, pepperName, , cost] = STORED.exec(stored ?? '') ?? [];
   return pepperName !== fingerprint(newestPepper(config)) || Number(cost) !== config.passwords.hashCost;
 }
 

@@ -1,7 +1,7 @@
 import { RevocationModel } from '../db/models/revocation.js';
 import type { Unit } from '../db/transaction.js';
 import { LONGEST_ACCESS_TOKEN_SECONDS } from '../config.js';
-import { announce, openFeed, type Feed, type FeedDeps } from './revocations/feed.js';
+import { announce, openFeed, type Announced, type Feed, type FeedDeps } from './revocations/feed.js';
 
 export { openFeed, type Feed, type FeedDeps };
 
@@ -19,7 +19,7 @@ const APPEND_LOCK = 7_203_110_002;
 const pending = new WeakMap<Unit, Revocation[]>();
 
 /** Adds to the feed when the transaction commits: last before the commit, announced right after it. */
-export function revoke(feed: Feed, unit: Unit, ...entries: Revocation[]): void {
+export function revoke(feed: Announced, unit: Unit, ...entries: Revocation[]): void {
   const known = pending.get(unit);
   if (known) return void known.push(...entries);
   const all = [...entries];

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 import { fingerprint } from '../config.js';
 
 const VERSION = 'v1';
@@ -31,4 +38,41 @@ export function unseal(keys: SealingKeys, purpose: string, box: string): Buffer 
   });
   decipher.setAAD(Buffer.from(purpose)).setAuthTag(Buffer.from(tag, 'base64url'));
   return Buffer.concat([decipher.update(Buffer.from(sealed, 'base64url')), decipher.final()]);
+}
+
+const derived = new WeakMap<Buffer, Map<string, Buffer>>();
+
+/** A key of its own for a purpose (HKDF, RFC 5869), worked out once. */
+function keyFor(key: Buffer, purpose: string): Buffer {
+  const known = derived.get(key) ?? new Map<string, Buffer>();
+  derived.set(key, known);
+  const found = known.get(purpose) ?? Buffer.from(hkdfSync('sha256', key, '', `authgraph ${purpose}`, 32));
+  known.set(purpose, found);
+  return found;
+}
+
+const macOf = (key: Buffer, purpose: string, text: string): Buffer =>
+  createHmac('sha256', keyFor(key, purpose)).update(text).digest();
+
+/** A code (HMAC-SHA-256 under the first key) by which this text, for this purpose, is known again as ours. */
+export function authenticate(keys: SealingKeys, purpose: string, text: string): string {
+  const key = keys[0];
+  if (!key) throw new Error('There is no encryption key.');
+  return [VERSION, fingerprint(key), macOf(key, purpose, text).toString('base64url')].join('.');
+}
+
+/** Whether {@link authenticate} made this code for this text and purpose, under any of the keys. */
+export function isAuthentic(keys: SealingKeys, purpose: string, text: string, code: string): boolean {
+  const [version, name, mac = ''] = code.split('.');
+  const key = keys.find((candidate) => fingerprint(candidate) === name);
+  if (version !== VERSION || !key) return false;
+  const given = Buffer.from(mac, 'base64url');
+  const wanted = macOf(key, purpose, text);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+/** Whether the key under which {@link authenticate} made this code is among these. */
+export function hasKeyOf(keys: SealingKeys, code: string): boolean {
+  const [version, name] = code.split('.');
+  return version === VERSION && keys.some((candidate) => fingerprint(candidate) === name);
 }

@@ -14,7 +14,7 @@ import type { Client } from './client.js';
 import { mailSparingly, sendSignUpNotice, sendVerification } from './mail.js';
 import { hashPassword } from './passwords.js';
 import { completeTokens, openSession, type Opened } from './sessions.js';
-import type { SignedIn, SignInDeps } from './signin.js';
+import type { SignedUp, SignInDeps } from './signin.js';
 
 export interface SignUpInput extends ProfileInput {
   password: string;
@@ -31,7 +31,7 @@ export async function signUp(
   deps: SignInDeps,
   { password, ...input }: SignUpInput,
   client: Client,
-): Promise<SignedIn> {
+): Promise<SignedUp> {
   const profile = readNewProfile(deps, input, password);
   const isFree = await isNameFree(deps, profile);
   const passwordHash = await hashPassword(deps, password);
@@ -62,7 +62,7 @@ async function enrol(
   profile: NewProfile,
   passwordHash: string,
   client: Client,
-): Promise<SignedIn | undefined> {
+): Promise<SignedUp | undefined> {
   try {
     return await open(deps, profile, passwordHash, client);
   } catch (error) {
@@ -77,9 +77,9 @@ async function open(
   profile: NewProfile,
   passwordHash: string,
   client: Client,
-): Promise<SignedIn> {
+): Promise<SignedUp> {
   const opened = await transaction(deps.db, async (unit) => {
-    const user = await createAccount(unit, profile, passwordHash, deps.config.accounts.defaultRole);
+    const user = await createAccount(unit, profile, passwordHash, deps.catalogue.defaultRole);
     await record(unit.trx, client, {
       type: 'account.created',
       actor: user.id,
@@ -100,7 +100,7 @@ async function firstSession(deps: SignInDeps, unit: Unit, user: UserModel, clien
 }
 
 /** The answer that a free address gets, and word to whom it belongs. */
-async function answerTaken(deps: SignInDeps, { email }: NewProfile): Promise<SignedIn> {
+async function answerTaken(deps: SignInDeps, { email }: NewProfile): Promise<SignedUp> {
   const owner = await findByLogin(deps.db, email);
   if (owner && statusOf(owner) === 'ACTIVE')
     await mailSparingly(deps.limiters, owner.emailKey, () =>

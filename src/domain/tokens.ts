@@ -121,9 +121,13 @@ export async function issueAccessToken(
   return { text, expiresAt: new Date(exp * 1000) };
 }
 
+/** In characters: a token must fit into a header, and an owner carries the permissions of every application. */
+const LONGEST_SCOPE = 4000;
+
 function optionalClaims(config: Config, { roles, permissions, username, email }: TokenSubject) {
   if (config.tokens.claims === 'slim') return {};
-  const authority = { scope: [...permissions].sort().join(' '), roles: [...roles] };
+  const scope = [...permissions].sort().join(' ');
+  const authority = { ...(scope.length <= LONGEST_SCOPE ? { scope } : {}), roles: [...roles] };
   return config.tokens.claims === 'full' ? { ...authority, username, email, role: roles[0] } : authority;
 }
 

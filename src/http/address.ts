@@ -26,6 +26,11 @@ export interface Origin {
   readonly isForwarded: boolean;
 }
 
+/** Whether a trusted proxy made the connection. */
+export function isFromTrusted(request: IncomingMessage, isTrusted: TrustedNetworks): boolean {
+  return isTrusted(parse(request.socket.remoteAddress ?? '') ?? NOWHERE);
+}
+
 /** The first address, from the right of X-Forwarded-For, that no trusted proxy vouches for; else the socket's own. */
 export function originOf(request: IncomingMessage, isTrusted: TrustedNetworks): Origin {
   const remote = request.socket.remoteAddress ?? '';

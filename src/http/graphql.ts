@@ -8,7 +8,7 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { GraphQLSchema, ValidationRule } from 'graphql';
-import { actorOf, bearerOf, makeContext, type App, type Context } from '../context.js';
+import { credentialsOf, identify, makeContext, type App, type Context } from '../context.js';
 import type { Client } from '../domain/client.js';
 import { readJson } from './body.js';
 import { presentErrors } from './present-errors.js';
@@ -78,9 +78,11 @@ export async function openGraphQL(
 }
 
 async function contextOf(app: App, request: IncomingMessage, client: Client): Promise<Context> {
-  const bearer = bearerOf(request);
-  const actor = actorOf(app, bearer);
-  return makeContext(app, actor instanceof Promise ? await actor : actor, bearer, client);
+  const credentials = credentialsOf(request);
+  const identity = identify(app, credentials);
+  const { actor, service } = identity instanceof Promise ? await identity : identity;
+  if (actor.kind === 'user') app.witness.seen({ sessionId: actor.sessionId, network: client.network });
+  return makeContext(app, actor, credentials.bearer, client, service);
 }
 
 /** The few headers that Apollo Server reads. */

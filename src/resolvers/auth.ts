@@ -8,7 +8,7 @@ import { signUp } from '../domain/signup.js';
 import { AuthPayload, SignInInput, SignInResult, SignUpInput, SignUpResult } from '../schema/auth.js';
 import { EmailAddress } from '../schema/scalars.js';
 import { actingUser } from './actor.js';
-import { actorOfTokens, shapeSignedIn, shapeTokens } from './shapes.js';
+import { actorOfTokens, shapeSignedIn, shapeSignedUp, shapeTokens } from './shapes.js';
 
 /** Entering, staying and leaving. */
 @Resolver()
@@ -21,7 +21,9 @@ export class AuthResolver {
     @Arg('input', () => SignUpInput, { description: 'Who signs up.' }) input: SignUpInput,
     @Ctx() context: Context,
   ): Promise<typeof SignUpResult> {
-    return entered(context, await signUp(context.app, input, context.client));
+    const signedUp = await signUp(context.app, input, context.client);
+    become(context, signedUp);
+    return shapeSignedUp(signedUp);
   }
 
   @Mutation(() => SignInResult, {
@@ -32,7 +34,9 @@ export class AuthResolver {
     @Arg('input', () => SignInInput, { description: 'Who signs in.' }) input: SignInInput,
     @Ctx() context: Context,
   ): Promise<typeof SignInResult> {
-    return entered(context, await signIn(context.app, input.login, input.password, context.client));
+    const signedIn = await signIn(context.app, input.login, input.password, context.client);
+    become(context, signedIn);
+    return shapeSignedIn(signedIn);
   }
 
   @Mutation(() => AuthPayload, {
@@ -101,7 +105,6 @@ export class AuthResolver {
 }
 
 /** From here on the request acts as the account that just entered, so that its own fields can be read in the same answer. */
-function entered(context: Context, signedIn: SignedIn) {
+function become(context: Context, signedIn: SignedIn): void {
   if (signedIn.kind === 'tokens') context.actor = actorOfTokens(signedIn.tokens);
-  return shapeSignedIn(signedIn);
 }

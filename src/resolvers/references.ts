@@ -1,10 +1,11 @@
 import type { Context } from '../context.js';
 import { badInput } from '../errors.js';
+import type { BusinessRole } from '../schema/business-role.js';
 import type { Role } from '../schema/role.js';
 import type { Service } from '../schema/service.js';
 import type { Session } from '../schema/session.js';
 import type { User } from '../schema/user.js';
-import { shapeRole, shapeSession, shapeUser, tombstone } from './shapes.js';
+import { shapeBusinessRole, shapeRole, shapeService, shapeSession, shapeUser, tombstone } from './shapes.js';
 
 interface Reference {
   id?: unknown;
@@ -43,7 +44,22 @@ export const references = {
     const service = await (id === undefined
       ? loaders.of('serviceByName').load(key('name', name))
       : loaders.of('service').load(key('id', id)));
-    return service ?? null;
+    return service ? shapeService(service) : null;
+  },
+
+  /**
+   * For the gateway alone and holders of roles:read any; else only those that the account has itself, or that can be
+   * given at the service.
+   */
+  BusinessRole: async ({ id }: Reference, { loaders, actor }: Context): Promise<BusinessRole | null> => {
+    const role = await loaders.of('businessRole').load(key('id', id));
+    const isOwn = async (userId: string) =>
+      (await loaders.of('accessesOfUser').load(userId)).some((access) => access.businessRoleId === role?.id);
+    const maySee =
+      actor.kind === 'gateway' ||
+      (actor.kind === 'service' && (role?.serviceId ?? actor.id) === actor.id) ||
+      (actor.kind === 'user' && (actor.permissions.has('roles:read') || (await isOwn(actor.id))));
+    return role && maySee ? shapeBusinessRole(role) : null;
   },
 };
 

@@ -1,6 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.js';
-import { createRole, deleteRole, listPermissions, listRoles, updateRole } from '../domain/roles.js';
+import { createPermission, deletePermission, listPermissions } from '../domain/permissions.js';
+import { createRole, deleteRole, listRoles, updateRole } from '../domain/roles.js';
 import { AuthError } from '../errors.js';
 import { ForwardPageArgs } from '../schema/page.js';
 import { CreateRoleInput, Permission, Role, RoleConnection, UpdateRoleInput } from '../schema/role.js';
@@ -60,6 +61,36 @@ export class RolesResolver {
   })
   async deleteRole(@Arg('id', () => ID, target) id: string, @Ctx() context: Context): Promise<boolean> {
     await deleteRole(context.app, actingUser(context), id, context.client);
+    return true;
+  }
+
+  @Mutation(() => Permission, {
+    description:
+      'Adds a permission of an application, which roles, business roles and service tokens may then carry. OWNER carries it at once; whoever is not an owner cannot give what they do not hold.',
+  })
+  async createPermission(
+    @Arg('name', () => String, {
+      description:
+        'A unique name of 1 to 100 letters, digits, _ : and -, a letter first: READ_PATIENT, patients:read. Words that the platform uses (users, roles, services, …) are reserved before a colon.',
+    })
+    name: string,
+    @Arg('description', () => String, { nullable: true, description: 'What it lets its holders do.' })
+    description: string | null | undefined,
+    @Ctx() context: Context,
+  ): Promise<Permission> {
+    const permission = { name, description: description ?? null };
+    return createPermission(context.app, actingUser(context), permission, context.client);
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      "Deletes a permission of an application, and takes it out of every role, business role and service token. Only who may edit all of those roles may do so; the platform's own stay.",
+  })
+  async deletePermission(
+    @Arg('name', () => String, { description: 'Its exact name.' }) name: string,
+    @Ctx() context: Context,
+  ): Promise<boolean> {
+    await deletePermission(context.app, actingUser(context), name, context.client);
     return true;
   }
 

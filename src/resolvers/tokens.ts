@@ -23,11 +23,14 @@ export class TokensResolver {
   @Directive('@tag(name: "internal")')
   @Query(() => TokenVerification, {
     description:
-      'May this token be trusted now, and for this? Answers data, never an error, for any token however malformed. Asked by the gateway, by a holder about its own token, and by accounts with tokens:introspect.',
+      'May this token be trusted now, and for this? Answers data, never an error, for any token however malformed. Asked by the gateway, by services about themselves or with the scope tokens:introspect about any, by a holder about its own token, and by accounts with tokens:introspect.',
   })
   verifyToken(
     @Arg('token', () => String, { description: 'The access token, without "Bearer".' }) token: string,
-    @Arg('serviceId', () => ID, { nullable: true, description: 'Asks as well for access to this service.' })
+    @Arg('serviceId', () => ID, {
+      nullable: true,
+      description: 'Asks as well for access to this service; a service that leaves it out asks about itself.',
+    })
     serviceId: string | null | undefined,
     @Arg('requires', () => [String], {
       nullable: true,

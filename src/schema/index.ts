@@ -3,10 +3,19 @@ import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { parse, type GraphQLSchema } from 'graphql';
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
 import { guard } from '../permissions/guard.js';
+import { AlertsResolver } from '../resolvers/alerts.js';
+import { AuditResolver } from '../resolvers/audit.js';
 import { AuthResolver } from '../resolvers/auth.js';
+import { BusinessRolesResolver } from '../resolvers/business-roles.js';
 import { MeResolver } from '../resolvers/me.js';
+import { MfaResolver } from '../resolvers/mfa.js';
+import { RecoveryResolver } from '../resolvers/recovery.js';
 import { references } from '../resolvers/references.js';
+import { ReportsResolver } from '../resolvers/reports.js';
 import { RolesResolver } from '../resolvers/roles.js';
+import { ServiceAccessResolver } from '../resolvers/service-access.js';
+import { ServiceTokensResolver } from '../resolvers/service-tokens.js';
+import { ServicesResolver } from '../resolvers/services.js';
 import { leanQueries, TokensResolver } from '../resolvers/tokens.js';
 import { UsersResolver } from '../resolvers/users.js';
 import { Service } from './service.js';
@@ -18,7 +27,22 @@ const FEDERATION = `extend schema
 
 function codeFirst(): GraphQLSchema {
   return buildSchemaSync({
-    resolvers: [AuthResolver, MeResolver, UsersResolver, RolesResolver, TokensResolver],
+    resolvers: [
+      AuthResolver,
+      MeResolver,
+      MfaResolver,
+      RecoveryResolver,
+      UsersResolver,
+      RolesResolver,
+      ServicesResolver,
+      BusinessRolesResolver,
+      ServiceAccessResolver,
+      ServiceTokensResolver,
+      TokensResolver,
+      ReportsResolver,
+      AlertsResolver,
+      AuditResolver,
+    ],
     orphanedTypes: [Service],
     validate: false,
     // Directives of the federation are defined by @link, not by us.

@@ -134,6 +134,7 @@ describe('what is not in an input cannot be set through it', () => {
       SignUpInput: [...profile, 'email', 'password'],
       UpdateMeInput: profile,
       UpdateUserInput: [...profile, 'email'],
+      CreateUserInput: [...profile, 'email', 'roleIds'],
       CreateRoleInput: ['description', 'name', 'permissions', 'rank'],
       UpdateRoleInput: ['description', 'name', 'permissions', 'rank'],
     };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ask, testEnvironment, type Answer, type Asking } from '../harness/app.js';
 import { codeOf, refresh, revoke, signIn, whoAmI } from '../harness/calls.js';
+import { authenticator, challengeOf, factorsOf, finish } from '../harness/factors.js';
 import { join, newcomer, verify, type Person } from '../harness/people.js';
 import { startProgram, type Program } from '../harness/program.js';
 import { sql } from '../harness/sql.js';
@@ -124,6 +125,30 @@ describe('what the service prints at the highest log level', () => {
     ]);
     await postRaw(door.url, '{ me { id } }', [`Authorization: Bearer ${carla.access}, ${carla.refresh}`]);
     await postRaw(door.url, '{ me { id } }', [`X-Gateway-Secret: ${secrets['gateway secret']}x`]);
+  });
+
+  it('while they set up and use a second factor', async () => {
+    const erna = await join(door);
+    keep('Erna', erna);
+    const enrolled = await factorsOf(door, erna).enroll(erna.password);
+    const { secret, qrCode } = enrolled.data['enrollTotp'] as Record<string, string>;
+    Object.assign(secrets, {
+      'TOTP secret': secret,
+      'otpauth URI': 'otpauth:',
+      'QR code': qrCode!.slice(-60),
+    });
+    const device = authenticator(secret!);
+    const { data } = await factorsOf(door, erna).confirm(device.code());
+    const codes = data['confirmTotp'].codes as string[];
+    const challenge = await challengeOf(door, erna);
+    Object.assign(secrets, {
+      'MFA challenge': challenge,
+      'recovery code': codes[0],
+      'another one': codes[1],
+    });
+    expect(codeOf(await finish(door, challenge, `${codes[1]}x`))).toBe('MFA_CODE_INVALID');
+    expect(codeOf(await finish(door, challenge, codes[0]!))).toBeUndefined();
+    await door.graphql(`mutation { stepUp(code: "${codes[1]}", nothing: 1) { accessToken } }`);
   });
 
   it('while things break in ways that nobody foresaw: the caller is told an id, the log holds it, neither holds the account', async () => {

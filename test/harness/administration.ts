@@ -32,6 +32,13 @@ export function actingAs(app: Pick<TestApp, 'graphql'>, { access }: Pick<Person,
     restoreUser: onUser('restoreUser'),
     suspendUser: onUser('suspendUser'),
     reinstateUser: onUser('reinstateUser'),
+    createUser: (input: object) =>
+      run(`mutation ($input: CreateUserInput!) { createUser(input: $input) ${PROFILE} }`, { input }),
+    resendInvitation: (userId: string) =>
+      run('mutation ($userId: ID!) { resendInvitation(userId: $userId) }', { userId }),
+    exportUserData: (userId: string) =>
+      run('mutation ($userId: ID!) { exportUserData(userId: $userId) }', { userId }),
+    eraseUser: (id: string) => run('mutation ($id: ID!) { eraseUser(id: $id) }', { id }),
     updateUser: (id: string, input: object) =>
       run(`mutation ($id: ID!, $input: UpdateUserInput!) { updateUser(id: $id, input: $input) ${PROFILE} }`, {
         id,

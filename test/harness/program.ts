@@ -42,3 +42,28 @@ export async function startProgram(env: Record<string, string>): Promise<Program
   );
   return { url, output: () => output, signal: (name) => void child.kill(name), ended };
 }
+
+/** What became of a program that ran to its end. */
+export interface Run {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+/** Runs a built program of dist/src, such as "seed", with this environment and nothing else, in this folder. */
+export async function runProgram(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<Run> {
+  const child = spawn(process.execPath, [join(MAIN, '..', `${name}.js`), ...args], {
+    cwd: env['DATA_DIR'] ?? join(MAIN, '..'),
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => (out += String(chunk)));
+  child.stderr.on('data', (chunk) => (err += String(chunk)));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, out, err };
+}

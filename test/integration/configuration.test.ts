@@ -94,12 +94,38 @@ describe('whoever sets something wrong', () => {
     ['FRONTEND_URL', 'null'],
     ['TRUSTED_PROXIES', '10.0.0.0/33'],
     ['TRUSTED_PROXIES', 'gateway'],
+    ['WEBHOOK_ALLOW_PRIVATE_NETWORK', 'maybe'],
+    ['LOCATION_HEADER', 'x location'],
     ['LOG_LEVEL', 'loud'],
   ])('in %s (%s) is told its name, and not what was in it', (name, value) => {
     const mistakes = mistakesOf(development({ [name]: value }));
     expect(mistakes).toHaveLength(1);
     expect(mistakes[0]).toMatch(new RegExp(`^${name}: .{5,}`));
     if (value.length > 6) expect(mistakes[0]).not.toContain(value);
+  });
+
+  it.each<[Record<string, string>, string | undefined]>([
+    [{ WEBHOOK_URL: 'https://hook.example.test' }, 'together'],
+    [{ WEBHOOK_SECRET: 'whsec_' + key() }, 'together'],
+    [{ WEBHOOK_URL: 'hook', WEBHOOK_SECRET: 'whsec_' + key() }, 'http or https URL'],
+    [{ WEBHOOK_URL: 'http://hook.example.test', WEBHOOK_SECRET: 'whsec_' + key() }, 'must be https'],
+    [{ WEBHOOK_URL: 'https://hook.example.test', WEBHOOK_SECRET: key().slice(0, 23) }, '24 or more'],
+    [{ WEBHOOK_URL: 'https://hook.example.test', WEBHOOK_SECRET: 'whsec_AAAA' }, '24 or more'],
+    [{ WEBHOOK_URL: 'https://hook.example.test', WEBHOOK_SECRET: `whsec_${'?'.repeat(40)}` }, '24 or more'],
+    [{ WEBHOOK_URL: 'https://hook.example.test', WEBHOOK_SECRET: key().slice(0, 24) }, undefined],
+    [{ WEBHOOK_URL: 'https://hook.example.test', WEBHOOK_SECRET: 'x'.repeat(48) }, '24 or more'],
+    [
+      {
+        WEBHOOK_URL: 'http://hook.example.test',
+        WEBHOOK_SECRET: 'whsec_' + key(),
+        WEBHOOK_ALLOW_PRIVATE_NETWORK: 'on',
+      },
+      undefined,
+    ],
+  ])('about the webhook (%j) is told what', (given, said) => {
+    const mistakes = mistakesOf(development(given));
+    expect(mistakes).toHaveLength(said === undefined ? 0 : 1);
+    if (said !== undefined) expect(mistakes[0]).toMatch(new RegExp(`^WEBHOOK_.*${said}`));
   });
 
   it('in many places is told all of them at once', () => {
@@ -232,7 +258,7 @@ describe('what is not set', () => {
         required: ['lastName', 'country', 'birthDate'],
         minAge: 13,
         requireEmailVerification: false,
-        defaultRole: 'USER',
+        defaultRole: undefined,
       },
       limits: { scale: 1 },
       log: { level: 'info' },

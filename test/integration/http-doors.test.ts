@@ -32,6 +32,7 @@ describe('the doors of the service', () => {
     ['/.well-known/jwks.json', 200],
     ['/.well-known/openid-configuration', 200],
     ['/verify-email', 200],
+    ['/reset-password', 200],
     ['/', 404],
     ['/favicon.ico', 404],
     ['/.well-known/', 404],
@@ -58,6 +59,7 @@ describe('the doors of the service', () => {
     ['/health/ready', 'DELETE', 'GET, HEAD'],
     ['/.well-known/openid-configuration', 'PUT', 'GET, HEAD'],
     ['/verify-email', 'PUT', 'GET, HEAD, POST'],
+    ['/reset-password', 'PUT', 'GET, HEAD, POST'],
     ['/graphql', 'PUT', 'POST, GET, HEAD'],
   ])('%s does not take %s, and says what it takes', async (path, method, allow) => {
     const answer = await get(path, { method });
@@ -124,6 +126,7 @@ describe('every code of the catalogue', () => {
       'email-verification',
       'errors',
       'permissions',
+      'mfa',
     ]
       .map((name) => readFileSync(new URL(`./${name}.test.ts`, import.meta.url), 'utf8'))
       .join('\n');

@@ -24,8 +24,9 @@ afterAll(async () => {
 });
 
 const PERMISSIONS = [
-  ...['keys:manage', 'roles:manage', 'roles:read', 'sessions:manage'],
-  ...['tokens:introspect', 'users:manage', 'users:read'],
+  ...['alerts:manage', 'audit:read', 'keys:manage', 'reports:read', 'roles:manage', 'roles:read'],
+  ...['services:manage', 'services:read', 'sessions:manage', 'tokens:introspect'],
+  ...['users:erase', 'users:export', 'users:manage', 'users:read'],
 ];
 let made = 0;
 const fresh = () => `role-${++made}`;
@@ -64,7 +65,7 @@ describe('roles', () => {
     expect(nodes[0]?.permissions.map(({ name }) => name)).toEqual(PERMISSIONS);
     expect(data['permissions'].map(({ name }: { name: string }) => name)).toEqual(PERMISSIONS);
     expect(data['permissions'][0]).toEqual({
-      name: 'keys:manage',
+      name: 'alerts:manage',
       description: expect.any(String),
       builtIn: true,
     });

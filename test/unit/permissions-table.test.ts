@@ -5,7 +5,7 @@ import { makeContext, type App } from '../../src/context.js';
 import type { Actor } from '../../src/domain/access.js';
 import { limits } from '../../src/domain/limits.js';
 import { guard } from '../../src/permissions/guard.js';
-import { anyone } from '../../src/permissions/rules.js';
+import { anyone, visitor, type Rule } from '../../src/permissions/rules.js';
 import { credentialMutations, table, type Row } from '../../src/permissions/table.js';
 import { buildSchema, printSubgraph } from '../../src/schema/index.js';
 
@@ -25,8 +25,28 @@ const without = (names: string[], others: string[]) => names.filter((name) => !o
 
 /** What nobody but the account itself and who may look after it may read. */
 const PRIVATE = [
-  ...['middleName', 'email', 'phone', 'telegram', 'country', 'birthDate', 'role', 'roles', 'permissions'],
-  ...['status', 'isEmailVerified', 'passwordChangedAt', 'lastSignInAt', 'updatedAt', 'deletedAt', 'sessions'],
+  ...[
+    'middleName',
+    'email',
+    'phone',
+    'telegram',
+    'country',
+    'birthDate',
+    'role',
+    'roles',
+    'permissions',
+    'services',
+  ],
+  ...[
+    'status',
+    'isEmailVerified',
+    'mfaEnabled',
+    'passwordChangedAt',
+    'lastSignInAt',
+    'updatedAt',
+    'deletedAt',
+    'sessions',
+  ],
 ];
 const PUBLIC = ['id', 'username', 'firstName', 'lastName', 'createdAt'];
 
@@ -53,6 +73,17 @@ describe('the table of permissions', () => {
     expect(named.filter((limit) => limit !== undefined && !(limit in limits))).toEqual([]);
   });
 
+  it('says of every mutation that names an account or a role whom it may be', () => {
+    const NAMES = /^(userId|roleIds?)$/;
+    const ABOUT = /User|Role/;
+    const mutations = Object.values(schema.getMutationType()?.getFields() ?? {});
+    const naming = mutations.filter(
+      ({ name, args }) => args.some((arg) => NAMES.test(arg.name)) || (ABOUT.test(name) && args.length > 0),
+    );
+    expect(naming.length).toBeGreaterThan(15);
+    expect(naming.map(({ name }) => name).filter((name) => !rows['Mutation']?.[name]?.target)).toEqual([]);
+  });
+
   it('guards every field of an account but those that anybody who reaches it may read', () => {
     const user = rows['User'] ?? {};
     expect(Object.keys(user).sort()).toEqual([...PUBLIC, ...PRIVATE].sort());
@@ -67,13 +98,23 @@ describe('the table of permissions', () => {
   });
 
   it('leaves nothing at the root to anyone but entering, what a link or token proves, and the SDL', () => {
-    const openAt = (type: string) =>
+    const openAt = (type: string, to: Rule = anyone) =>
       Object.entries(rows[type] ?? {})
-        .filter(([, { rule }]) => rule === anyone)
+        .filter(([, { rule }]) => rule === to)
         .map(([field]) => field);
     expect(openAt('Query')).toEqual(['_service']);
-    expect(openAt('Mutation').sort()).toEqual(
-      ['refresh', 'resendVerificationEmail', 'revoke', 'signIn', 'signUp', 'verifyEmail'].sort(),
+    expect(openAt('Mutation')).toEqual(['revoke']);
+    expect(openAt('Mutation', visitor).sort()).toEqual(
+      [
+        'forgotPassword',
+        'resetPassword',
+        'refresh',
+        'resendVerificationEmail',
+        'signIn',
+        'signUp',
+        'verifyEmail',
+        'verifyMfa',
+      ].sort(),
     );
   });
 
@@ -120,8 +161,10 @@ describe('at run time', () => {
     diary: { entry: 'leaked' },
   };
   const run = (source: string) => {
-    const client = { ipAddress: null, network: null, userAgent: null, requestId: 'r' };
-    const contextValue = makeContext({} as App, owner, undefined, client);
+    const client = { ipAddress: null, network: null, userAgent: null, location: null, requestId: 'r' };
+    // Nobody looks at what the witness is told here.
+    const app = { witness: { denied: () => undefined } } as unknown as App;
+    const contextValue = makeContext(app, owner, undefined, client);
     return graphql({ schema: grown, source, rootValue, contextValue });
   };
 

@@ -16,6 +16,28 @@ export function verificationMail({ firstName, link }: { firstName: string; link:
   );
 }
 
+/** Brings the link that sets a forgotten password anew. */
+export function resetMail({ firstName, link }: { firstName: string; link: string }): Mail {
+  return write(
+    'Set a new password',
+    greet(firstName),
+    'somebody, hopefully you, asked to set a new password for your account. The link is good for one hour and for one use; setting the password signs you out everywhere.',
+    link,
+    'If it was not you, ignore this mail: your password stays as it is.',
+  );
+}
+
+/** Brings the link that sets the first password of an account that an administrator has opened. */
+export function invitationMail({ firstName, link }: { firstName: string; link: string }): Mail {
+  return write(
+    'Set the password of your new account',
+    greet(firstName),
+    'an account was opened for you. Choose its password to use it. The link is good for seven days and for one use.',
+    link,
+    'If you expected no account, ignore this mail: nobody can use it without the link.',
+  );
+}
+
 /** Says that the address has an account already; no link in it opens or confirms anything. */
 export function signUpNotice({ firstName, link }: { firstName: string; link: string }): Mail {
   return write(
@@ -24,6 +46,71 @@ export function signUpNotice({ firstName, link }: { firstName: string; link: str
     'somebody tried to open an account with this email address, which belongs to yours. If it was you, sign in as before.',
     link,
     'If it was not you, there is nothing to do.',
+  );
+}
+
+/** What may change about the proofs of who somebody is, as its owner is told. */
+const CREDENTIAL_CHANGES = {
+  password_changed: ['Your password was changed', 'the password of your account was changed.'],
+  password_reset: [
+    'Your password was reset',
+    'the password of your account was reset by a link that was mailed to this address.',
+  ],
+  email_changed: [
+    'Your email address was changed',
+    'an administrator has changed the email address of your account. Mail about it no longer comes to this one.',
+  ],
+  mfa_enabled: [
+    'Two-step sign-in was switched on',
+    'an authenticator app was added to your account: signing in asks for its codes from now on.',
+  ],
+  mfa_disabled: [
+    'Two-step sign-in was switched off',
+    'the second step was removed from signing in to your account: the password alone is enough from now on.',
+  ],
+  mfa_reset: [
+    'Two-step sign-in was reset',
+    'an administrator has removed the second step from signing in to your account.',
+  ],
+  recovery_codes_replaced: [
+    'Your recovery codes were replaced',
+    'new recovery codes were made for your account; the earlier ones are void.',
+  ],
+} as const satisfies Record<string, readonly [subject: string, said: string]>;
+
+export type CredentialChange = keyof typeof CREDENTIAL_CHANGES;
+
+/** Says that a credential has changed; no link in it changes anything back. */
+export function credentialNotice(about: { firstName: string; what: CredentialChange; link: string }): Mail {
+  const [subject, said] = CREDENTIAL_CHANGES[about.what];
+  return write(subject, greet(about.firstName), said, about.link, IF_NOT_YOU);
+}
+
+const IF_NOT_YOU =
+  'If this was you, there is nothing to do. If not, change your password at once and tell whoever runs the service.';
+
+/** A use of an account that may not have been its owner's; `place` is a location, or a network address without one. */
+export type SuspiciousUse =
+  { kind: 'new place'; at: Date; place: string | null } | { kind: 'refresh reuse'; at: Date };
+
+/** Says that somebody, perhaps not the owner, used the account. */
+export function suspicionNotice(about: { firstName: string; use: SuspiciousUse; link: string }): Mail {
+  const { use } = about;
+  const at = `${use.at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  if (use.kind === 'refresh reuse')
+    return write(
+      'A session of yours was ended',
+      greet(about.firstName),
+      `a session of your account was used from two copies of its key at ${at}, as when somebody has stolen one. It was ended; sign in again.`,
+      about.link,
+      IF_NOT_YOU,
+    );
+  return write(
+    'A sign-in from a new place',
+    greet(about.firstName),
+    `somebody signed in to your account at ${at}${use.place === null ? '' : ` from ${use.place}`}, where it has not been used before.`,
+    about.link,
+    IF_NOT_YOU,
   );
 }
 

@@ -50,6 +50,9 @@ export interface Feed {
   close(): Promise<void>;
 }
 
+/** The part of the feed that is told when there is news. */
+export type Announced = Pick<Feed, 'poll' | 'publish'>;
+
 /** Loads the feed and keeps it up to date by Redis, LISTEN and polling; each of them only says "look now". */
 export async function openFeed(deps: FeedDeps): Promise<Feed> {
   const news = openNews(deps);
@@ -172,7 +175,7 @@ function openNews({ db, clock }: FeedDeps) {
 }
 
 /** Tells all processes to look at the feed now, and waits until this one has. */
-export async function announce(feed: Feed): Promise<void> {
+export async function announce(feed: Announced): Promise<void> {
   feed.publish();
   await feed.poll().catch(() => undefined);
 }

@@ -15,7 +15,133 @@ export type Scalars = {
   DateTime: { input: string; output: string; }
   /** An email address of at most 254 characters, such as ana@example.com. */
   EmailAddress: { input: string; output: string; }
+  /** Any value that JSON can write: an object, a list, a text, a number, true, false or null. */
+  JSON: { input: unknown; output: unknown; }
 };
+
+/** Sign-ins and access by day, role and service. */
+export type AccessReport = {
+  readonly __typename?: 'AccessReport';
+  /** The same as comma-separated values with a line of headings (RFC 4180). */
+  readonly csv: Scalars['String']['output'];
+  /** One line for each day, role and service with anything to tell. */
+  readonly rows: ReadonlyArray<AccessReportRow>;
+};
+
+/** What happened on one day among the accounts of one role: at one service, or here. */
+export type AccessReportRow = {
+  readonly __typename?: 'AccessReportRow';
+  /** The day, in UTC. */
+  readonly day: Scalars['Date']['output'];
+  /** Accounts that were deleted. */
+  readonly deletedAccounts: Scalars['Int']['output'];
+  /** Calls that were denied and tokens that were refused. */
+  readonly denials: Scalars['Int']['output'];
+  /** Sign-ins that failed. */
+  readonly failures: Scalars['Int']['output'];
+  /** Accounts that were created. */
+  readonly newAccounts: Scalars['Int']['output'];
+  /** The role of highest rank that these accounts have now; null where no account is known. */
+  readonly role?: Maybe<Scalars['String']['output']>;
+  /** Name of the service that was used or asked; null for what happened here. */
+  readonly service?: Maybe<Scalars['String']['output']>;
+  /** Sign-ins that succeeded. */
+  readonly signIns: Scalars['Int']['output'];
+  /** Tokens that were verified and found good. */
+  readonly verifications: Scalars['Int']['output'];
+};
+
+/** How much a suspicion matters. */
+export type AlertSeverity =
+  /** Worth looking into at once. */
+  | 'HIGH'
+  /** Worth knowing; mostly harmless. */
+  | 'LOW'
+  /** Worth looking into. */
+  | 'MEDIUM';
+
+/** Whether somebody has taken note of an alert. */
+export type AlertStatus =
+  /** Somebody has taken note of it. */
+  | 'ACKNOWLEDGED'
+  /** Nobody has taken note of it yet. */
+  | 'OPEN';
+
+/** One line of the audit record, which is only ever added to. It holds ids, names of roles and codes, and no secret. */
+export type AuditEvent = {
+  readonly __typename?: 'AuditEvent';
+  /** Id of the account or service that did it; null for the service itself and for callers without a name. */
+  readonly actor?: Maybe<Scalars['String']['output']>;
+  /** What else belongs to an event of this type: before and after, the reason, or a count where alike events within a second are one. */
+  readonly details?: Maybe<Scalars['JSON']['output']>;
+  /** The event; a UUIDv7. */
+  readonly id: Scalars['ID']['output'];
+  /** The address it was asked from, where it is known. */
+  readonly ipAddress?: Maybe<Scalars['String']['output']>;
+  /** When it happened, by the clock of the database. */
+  readonly occurredAt: Scalars['DateTime']['output'];
+  /** How it came out. */
+  readonly outcome: AuditOutcome;
+  /** The request, as in the log and in x-request-id; of events that count several, the first one. */
+  readonly requestId?: Maybe<Scalars['String']['output']>;
+  /** Id of the account or thing that it was done to; null where there is none. */
+  readonly subject?: Maybe<Scalars['String']['output']>;
+  /** What happened, such as sign_in.succeeded or roles.set. */
+  readonly type: Scalars['String']['output'];
+  /** The program it was asked with, in its own words. */
+  readonly userAgent?: Maybe<Scalars['String']['output']>;
+};
+
+/** One page of audit events. */
+export type AuditEventConnection = {
+  readonly __typename?: 'AuditEventConnection';
+  /** The items with their cursors. */
+  readonly edges: ReadonlyArray<AuditEventEdge>;
+  /** The items alone, for readers who need no cursors. */
+  readonly nodes: ReadonlyArray<AuditEvent>;
+  /** Where this page stands in the list. */
+  readonly pageInfo: PageInfo;
+  /** How many items the whole list holds under the same filter; counted only when asked for. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+/** One place in a list of audit events. */
+export type AuditEventEdge = {
+  readonly __typename?: 'AuditEventEdge';
+  /** This place, for `after` and `before`; opaque. */
+  readonly cursor: Scalars['String']['output'];
+  /** The item at this place. */
+  readonly node: AuditEvent;
+};
+
+/** Which audit events are wanted; every condition that is given must be met. */
+export type AuditFilter = {
+  /** Only what this account or service did. */
+  readonly actor?: InputMaybe<Scalars['String']['input']>;
+  /** Only what happened at this moment or later. */
+  readonly occurredAfter?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Only what happened before this moment. */
+  readonly occurredBefore?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Only what came out like this. */
+  readonly outcome?: InputMaybe<AuditOutcome>;
+  /** Only what this request did. */
+  readonly requestId?: InputMaybe<Scalars['String']['input']>;
+  /** Only what was done to this account or thing. */
+  readonly subject?: InputMaybe<Scalars['String']['input']>;
+  /** Only of this type. */
+  readonly type?: InputMaybe<Scalars['String']['input']>;
+  /** Only of one of these types; at most 50. */
+  readonly types?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
+/** How something that was recorded came out. */
+export type AuditOutcome =
+  /** Whoever asked may not have it. */
+  | 'DENIED'
+  /** It was tried in vain: a wrong password, a token that is not valid. */
+  | 'FAILURE'
+  /** It was done. */
+  | 'SUCCESS';
 
 /** The tokens of a session, after signing up, signing in or refreshing. */
 export type AuthPayload = {
@@ -38,6 +164,55 @@ export type AuthPayload = {
   readonly user: User;
 };
 
+/** What an account is inside one application: provider, patient, cashier. It is given with access to a service; what it permits adds to what the account’s roles permit wherever that service is asked about, and nowhere else. */
+export type BusinessRole = {
+  readonly __typename?: 'BusinessRole';
+  /** What it is for. */
+  readonly description?: Maybe<Scalars['String']['output']>;
+  /** The business role; a UUIDv7. */
+  readonly id: Scalars['ID']['output'];
+  /** Its name, unique without regard to case within its service, or among the general ones. */
+  readonly name: Scalars['String']['output'];
+  /** Names of the permissions that it carries, all of them applications’ own. */
+  readonly permissions: ReadonlyArray<Scalars['String']['output']>;
+  /** The one service that it can be given at; null for a general one. */
+  readonly service?: Maybe<Service>;
+};
+
+/** One page of business roles. */
+export type BusinessRoleConnection = {
+  readonly __typename?: 'BusinessRoleConnection';
+  /** The items with their cursors. */
+  readonly edges: ReadonlyArray<BusinessRoleEdge>;
+  /** The items alone, for readers who need no cursors. */
+  readonly nodes: ReadonlyArray<BusinessRole>;
+  /** Where this page stands in the list. */
+  readonly pageInfo: PageInfo;
+  /** How many items the whole list holds under the same filter; counted only when asked for. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+/** One place in a list of business roles. */
+export type BusinessRoleEdge = {
+  readonly __typename?: 'BusinessRoleEdge';
+  /** This place, for `after` and `before`; opaque. */
+  readonly cursor: Scalars['String']['output'];
+  /** The item at this place. */
+  readonly node: BusinessRole;
+};
+
+/** A new business role. */
+export type CreateBusinessRoleInput = {
+  /** What it is for. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** 2 to 64 letters, digits, _ or -, a letter first; unique without regard to case within its service, or among the general ones. */
+  readonly name: Scalars['String']['input'];
+  /** Names of applications’ permissions, all of which you hold; the platform’s own belong in roles. */
+  readonly permissions: ReadonlyArray<Scalars['String']['input']>;
+  /** The one service that it can be given at, for good; general, for any service, when left out. */
+  readonly serviceId?: InputMaybe<Scalars['ID']['input']>;
+};
+
 /** A new role. */
 export type CreateRoleInput = {
   /** What the role is for. */
@@ -50,11 +225,62 @@ export type CreateRoleInput = {
   readonly rank: Scalars['Int']['input'];
 };
 
+/** A new service. */
+export type CreateServiceInput = {
+  /** What the service does. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** A unique name in kebab-case: 2 to 64 lower-case letters and digits in words joined by -. */
+  readonly name: Scalars['String']['input'];
+};
+
+/** What an administrator tells of somebody who gets an account. What sign-up would ask for beyond the compulsory fields may be left out. The password is set through the mailed link. */
+export type CreateUserInput = {
+  /** Date of birth, at least the minimum age ago (13 years unless configured). */
+  readonly birthDate?: InputMaybe<Scalars['Date']['input']>;
+  /** Country of residence. */
+  readonly country?: InputMaybe<Scalars['CountryCode']['input']>;
+  /** Where the invitation goes; unique without regard to case. */
+  readonly email: Scalars['EmailAddress']['input'];
+  /** Given name. */
+  readonly firstName: Scalars['String']['input'];
+  /** Family name. */
+  readonly lastName?: InputMaybe<Scalars['String']['input']>;
+  /** Middle name or patronymic. */
+  readonly middleName?: InputMaybe<Scalars['String']['input']>;
+  /** Telephone number. */
+  readonly phone?: InputMaybe<Scalars['String']['input']>;
+  /** The roles of the account, each of lower rank than one’s own; the default role when left out or empty. */
+  readonly roleIds?: InputMaybe<ReadonlyArray<Scalars['ID']['input']>>;
+  /** Telegram handle. */
+  readonly telegram?: InputMaybe<Scalars['String']['input']>;
+  /** 2 to 64 characters, unique without regard to case. */
+  readonly username: Scalars['String']['input'];
+};
+
 /** No tokens yet: the deployment asks for a confirmed email address, and a link was mailed to it. */
 export type EmailVerificationPending = {
   readonly __typename?: 'EmailVerificationPending';
   /** Where the link was sent. */
   readonly email: Scalars['EmailAddress']['output'];
+};
+
+/** What to issue. All of it may be left out. */
+export type IssueServiceTokenInput = {
+  /** When it ends by itself: in 90 days unless said otherwise, at most in ten years. */
+  readonly expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+  /** What the token is for, for recognition; at most 100 characters. */
+  readonly label?: InputMaybe<Scalars['String']['input']>;
+  /** What it may be used for besides verifying for its own service: users:read to read accounts with their private fields, tokens:introspect to verify for other services, tokens:revoke to end sessions by their tokens. You give what you hold; tokens:revoke asks for sessions:manage. */
+  readonly scopes?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
+/** A token that was just issued. */
+export type IssuedServiceToken = {
+  readonly __typename?: 'IssuedServiceToken';
+  /** What is kept of it. */
+  readonly serviceToken: ServiceToken;
+  /** The token itself, shown this once: ags_, its id, its secret and a checksum. */
+  readonly token: Scalars['String']['output'];
 };
 
 /** The password was right; a second factor is needed to finish the sign-in. */
@@ -79,52 +305,109 @@ export type MfaMethod =
 
 export type Mutation = {
   readonly __typename?: 'Mutation';
+  /** Takes note of an alert, for holders of alerts:manage; one that was taken note of before stays as it is. */
+  readonly acknowledgeAlert: SecurityAlert;
   /** Sets a new password. Every other session ends; this one stays when asked. */
   readonly changePassword: PasswordChange;
+  /** Confirms the proposed app by its first code: from now on signing in asks for one. This session reaches aal 2, every other session ends. CONFLICT when nothing waits for confirmation. */
+  readonly confirmTotp: RecoveryCodes;
+  /** Adds a business role with permissions that one holds; for holders of roles:manage. */
+  readonly createBusinessRole: BusinessRole;
+  /** Adds a permission of an application, which roles, business roles and service tokens may then carry. OWNER carries it at once; whoever is not an owner cannot give what they do not hold. */
+  readonly createPermission: Permission;
   /** Adds a role of lower rank than one’s own, with permissions that one holds. */
   readonly createRole: Role;
+  /** Registers a service, active at once; for holders of services:manage. */
+  readonly createService: Service;
+  /** Opens an account for somebody, without a password, and mails an invitation with the link that sets one, good for seven days. CONFLICT names every field that is taken. */
+  readonly createUser: User;
+  /** Deletes a business role of which one holds every permission; whoever had it keeps access to the service, as nothing in particular. For holders of roles:manage. */
+  readonly deleteBusinessRole: Scalars['Boolean']['output'];
   /** Deletes the account that asks: every session ends and sign-in is refused. An administrator can restore it. */
   readonly deleteMe: Scalars['Boolean']['output'];
+  /** Deletes a permission of an application, and takes it out of every role, business role and service token. Only who may edit all of those roles may do so; the platform's own stay. */
+  readonly deletePermission: Scalars['Boolean']['output'];
   /** Deletes a role and takes it from everybody who has it; built-in roles stay. */
   readonly deleteRole: Scalars['Boolean']['output'];
+  /** Deletes a service for good; for holders of services:manage. Its tokens are revoked, every access to it ends, its business roles are gone, and its name is free. */
+  readonly deleteService: Scalars['Boolean']['output'];
   /** Soft delete: every session ends, sign-in is refused, the record stays. restoreUser undoes it. */
   readonly deleteUser: User;
+  /** Removes the second factor and its recovery codes; every other session ends, and this one drops to aal 1. INSUFFICIENT_AAL unless the session proved the factor within the last five minutes, as stepUp does. */
+  readonly disableMfa: Scalars['Boolean']['output'];
+  /** Proposes an authenticator app, which asks for nothing until confirmTotp. CONFLICT when the account has one. */
+  readonly enrollTotp: TotpEnrollment;
+  /** Removes the personal data of a deleted account for good; its id and its audit stay, and its email address and username are free again. CONFLICT while it is not deleted. Nothing undoes it. */
+  readonly eraseUser: Scalars['Boolean']['output'];
+  /** Everything held about one account, for the account itself or holders of users:export: profile, roles, service accesses, factors, sessions, links and what is on record of it, the newest 5,000 events and 1,000 sessions. No secret, and nothing of other people but their ids. */
+  readonly exportUserData: Scalars['JSON']['output'];
+  /** Mails a link that sets the password anew, good for one hour. Always true, in the same time, whether or not the account exists. */
+  readonly forgotPassword: Scalars['Boolean']['output'];
+  /** Issues a token to a service; its secret is shown this once. A service holds at most 20 live tokens, and a disabled one gets none: CONFLICT. */
+  readonly issueServiceToken: IssuedServiceToken;
   /** Spends a single-use refresh token for the next pair of tokens. Concurrent and retried calls inside the replay window get the same successor; any later use ends the session: REFRESH_TOKEN_REUSED. */
   readonly refresh: AuthPayload;
+  /** Gives ten new recovery codes; the earlier ones are void and every other session ends. INSUFFICIENT_AAL unless the session proved the second factor within the last five minutes, as stepUp does. */
+  readonly regenerateRecoveryCodes: RecoveryCodes;
   /** Undoes suspendUser. */
   readonly reinstateUser: User;
+  /** Mails a new invitation to an account that has no password yet; the earlier link is void. CONFLICT once there is a password. */
+  readonly resendInvitation: Scalars['Boolean']['output'];
   /** Mails a new link to confirm an address. Always true, whether or not there is such an account. */
   readonly resendVerificationEmail: Scalars['Boolean']['output'];
-  /** Undoes deleteUser. */
+  /** Sets a password by the token of a mailed link: of a forgotten password or of an invitation. Every session of the account ends; a second factor stays. ONE_TIME_TOKEN_INVALID when the link was used or is too old; WEAK_PASSWORD leaves it good. */
+  readonly resetPassword: Scalars['Boolean']['output'];
+  /** Takes the second factor off an account of lower rank whose owner has lost it: every session ends, and the password alone signs in again. What has none is left as it is. */
+  readonly resetUserMfa: User;
+  /** Undoes deleteUser, unless the account was erased. */
   readonly restoreUser: User;
   /** Ends an access or refresh token and its session; holding it is proof enough (RFC 7009). Unknown, ended and other issuers' tokens answer true and change nothing. */
   readonly revoke: Scalars['Boolean']['output'];
+  /** Ends a service token at once, everywhere; the others of its service stay. Twice is once. */
+  readonly revokeServiceToken: Scalars['Boolean']['output'];
   /** Ends one session: one's own, or with sessions:manage somebody else's. */
   readonly revokeSession: Scalars['Boolean']['output'];
   /** Emergency: nothing signed by this key is trusted any more, and another one signs at once. */
   readonly revokeSigningKey: SigningKey;
   /** Ends every session of an account of lower rank; answers how many there were. */
   readonly revokeUserSessions: Scalars['Int']['output'];
+  /** Issues the successor of a live token, with its label and scopes, for 90 days; its secret is shown this once. The old one stays valid for the overlap, and a third one beside these two is CONFLICT. */
+  readonly rotateServiceToken: IssuedServiceToken;
   /** Publishes the next signing key now; it signs once every verifier had time to fetch it. Answers the one that waits already, if there is one. */
   readonly rotateSigningKey: SigningKey;
   /** Replaces the roles of an account. An empty list leaves the default role. */
   readonly setUserRoles: User;
+  /** Replaces all service accesses of an account of lower rank by these, at most 100; for holders of users:manage. One gives, changes and takes away only what permits nothing beyond what one holds. */
+  readonly setUserServices: User;
   /** Signs in by email address or username. An unknown login and a wrong password are indistinguishable in answer and time: INVALID_CREDENTIALS. Deleted and suspended are said only after the right password. */
   readonly signIn: SignInResult;
   /** Ends the session that asks, or every session of the account. */
   readonly signOut: Scalars['Boolean']['output'];
   /** Opens an account and signs it in; or answers EmailVerificationPending where the deployment wants the email address confirmed first. CONFLICT names the field that is taken. */
   readonly signUp: SignUpResult;
+  /** Raises this session to aal 2 without signing in again, and hands out its tokens anew: use the refresh token answered here from now on. */
+  readonly stepUp: AuthPayload;
   /** Blocks sign-in and ends every session until reinstateUser. */
   readonly suspendUser: User;
+  /** Changes a business role of which one holds every permission, before and after; everybody who has it is affected at once. For holders of roles:manage. */
+  readonly updateBusinessRole: BusinessRole;
   /** Changes the profile of the account that asks; what is left out stays. */
   readonly updateMe: User;
   /** Changes a role of lower rank than one’s own; everybody who has it is affected at once. */
   readonly updateRole: Role;
+  /** Changes a service; for holders of services:manage. One that is disabled lets nobody in, from the next verification on. */
+  readonly updateService: Service;
   /** Changes the profile of an account of lower rank; what is left out stays. */
   readonly updateUser: User;
   /** Confirms an email address by the token of the link that was mailed to it; ONE_TIME_TOKEN_INVALID when it was used or is too old. */
   readonly verifyEmail: Scalars['Boolean']['output'];
+  /** Finishes a sign-in that answered MfaChallenge. Each code is good once: MFA_CODE_INVALID for a wrong or spent one. Five of them, or five minutes, end the challenge: MFA_CHALLENGE_EXPIRED. */
+  readonly verifyMfa: AuthPayload;
+};
+
+
+export type MutationAcknowledgeAlertArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -135,8 +418,39 @@ export type MutationChangePasswordArgs = {
 };
 
 
+export type MutationConfirmTotpArgs = {
+  code: Scalars['String']['input'];
+};
+
+
+export type MutationCreateBusinessRoleArgs = {
+  input: CreateBusinessRoleInput;
+};
+
+
+export type MutationCreatePermissionArgs = {
+  description?: InputMaybe<Scalars['String']['input']>;
+  name: Scalars['String']['input'];
+};
+
+
 export type MutationCreateRoleArgs = {
   input: CreateRoleInput;
+};
+
+
+export type MutationCreateServiceArgs = {
+  input: CreateServiceInput;
+};
+
+
+export type MutationCreateUserArgs = {
+  input: CreateUserInput;
+};
+
+
+export type MutationDeleteBusinessRoleArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -145,7 +459,17 @@ export type MutationDeleteMeArgs = {
 };
 
 
+export type MutationDeletePermissionArgs = {
+  name: Scalars['String']['input'];
+};
+
+
 export type MutationDeleteRoleArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationDeleteServiceArgs = {
   id: Scalars['ID']['input'];
 };
 
@@ -155,8 +479,45 @@ export type MutationDeleteUserArgs = {
 };
 
 
+export type MutationDisableMfaArgs = {
+  code: Scalars['String']['input'];
+  password: Scalars['String']['input'];
+};
+
+
+export type MutationEnrollTotpArgs = {
+  password: Scalars['String']['input'];
+};
+
+
+export type MutationEraseUserArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationExportUserDataArgs = {
+  userId: Scalars['ID']['input'];
+};
+
+
+export type MutationForgotPasswordArgs = {
+  email: Scalars['EmailAddress']['input'];
+};
+
+
+export type MutationIssueServiceTokenArgs = {
+  input?: InputMaybe<IssueServiceTokenInput>;
+  serviceId: Scalars['ID']['input'];
+};
+
+
 export type MutationRefreshArgs = {
   refreshToken: Scalars['String']['input'];
+};
+
+
+export type MutationRegenerateRecoveryCodesArgs = {
+  password: Scalars['String']['input'];
 };
 
 
@@ -165,8 +526,24 @@ export type MutationReinstateUserArgs = {
 };
 
 
+export type MutationResendInvitationArgs = {
+  userId: Scalars['ID']['input'];
+};
+
+
 export type MutationResendVerificationEmailArgs = {
   email: Scalars['EmailAddress']['input'];
+};
+
+
+export type MutationResetPasswordArgs = {
+  newPassword: Scalars['String']['input'];
+  token: Scalars['String']['input'];
+};
+
+
+export type MutationResetUserMfaArgs = {
+  userId: Scalars['ID']['input'];
 };
 
 
@@ -177,6 +554,11 @@ export type MutationRestoreUserArgs = {
 
 export type MutationRevokeArgs = {
   token: Scalars['String']['input'];
+};
+
+
+export type MutationRevokeServiceTokenArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -195,8 +577,20 @@ export type MutationRevokeUserSessionsArgs = {
 };
 
 
+export type MutationRotateServiceTokenArgs = {
+  id: Scalars['ID']['input'];
+  overlapSeconds?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
 export type MutationSetUserRolesArgs = {
   roleIds: ReadonlyArray<Scalars['ID']['input']>;
+  userId: Scalars['ID']['input'];
+};
+
+
+export type MutationSetUserServicesArgs = {
+  services: ReadonlyArray<ServiceAccessInput>;
   userId: Scalars['ID']['input'];
 };
 
@@ -216,9 +610,21 @@ export type MutationSignUpArgs = {
 };
 
 
+export type MutationStepUpArgs = {
+  code: Scalars['String']['input'];
+  method?: InputMaybe<MfaMethod>;
+};
+
+
 export type MutationSuspendUserArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationUpdateBusinessRoleArgs = {
+  id: Scalars['ID']['input'];
+  input: UpdateBusinessRoleInput;
 };
 
 
@@ -233,6 +639,12 @@ export type MutationUpdateRoleArgs = {
 };
 
 
+export type MutationUpdateServiceArgs = {
+  id: Scalars['ID']['input'];
+  input: UpdateServiceInput;
+};
+
+
 export type MutationUpdateUserArgs = {
   id: Scalars['ID']['input'];
   input: UpdateUserInput;
@@ -241,6 +653,11 @@ export type MutationUpdateUserArgs = {
 
 export type MutationVerifyEmailArgs = {
   token: Scalars['String']['input'];
+};
+
+
+export type MutationVerifyMfaArgs = {
+  input: VerifyMfaInput;
 };
 
 /** Where a page stands in its list, after the Relay cursor specification. */
@@ -278,6 +695,14 @@ export type Permission = {
 
 export type Query = {
   readonly __typename?: 'Query';
+  /** Sign-ins, failures, denials, verifications, new and deleted accounts by day, role and service; for holders of reports:read. At most 366 days. */
+  readonly accessReport: AccessReport;
+  /** The audit record, newest first: every authentication, change of access and refusal; for holders of audit:read. Pages of at most 100. */
+  readonly auditEvents: AuditEventConnection;
+  /** One business role; for holders of roles:read. */
+  readonly businessRole: BusinessRole;
+  /** Business roles by name; for holders of roles:read. */
+  readonly businessRoles: BusinessRoleConnection;
   /** The account behind the access token; null with UNAUTHENTICATED without one. */
   readonly me?: Maybe<User>;
   /** Every permission that a role can carry; for holders of roles:read. */
@@ -286,16 +711,50 @@ export type Query = {
   readonly role: Role;
   /** Roles, highest rank first; for holders of roles:read. */
   readonly roles: RoleConnection;
+  /** Suspicions raised from the audit record, newest first: repeated failures, refresh reuse, role escalation, unusual hours or places, a session used from two networks, service tokens about to expire; for holders of audit:read. */
+  readonly securityAlerts: SecurityAlertConnection;
+  /** One service; for holders of services:read, and for a service about itself. */
+  readonly service: Service;
+  /** Services by name; for holders of services:read. */
+  readonly services: ServiceConnection;
   /** Keys that sign access tokens, newest first, with their states and times; for holders of keys:manage. */
   readonly signingKeys: ReadonlyArray<SigningKey>;
-  /** One account. Its owner and holders of users:read may ask; to anybody else it is NOT_FOUND, whether or not it exists. */
+  /** One account. Its owner and holders of users:read, services with that scope among them, may ask; to anybody else it is NOT_FOUND, whether or not it exists. */
   readonly user: User;
   /** Accounts, newest first unless ordered otherwise; for holders of users:read. Pages of at most 100. */
   readonly users: UserConnection;
-  /** May this token be trusted now, and for this? Answers data, never an error, for any token however malformed. Asked by the gateway, by a holder about its own token, and by accounts with tokens:introspect. */
+  /** Is this the live service token of the service with this name? Answers data, never an error, for any token however malformed. Asked by services about any name, by the gateway, and by accounts with tokens:introspect. */
+  readonly verifyServiceToken: ServiceTokenVerification;
+  /** May this token be trusted now, and for this? Answers data, never an error, for any token however malformed. Asked by the gateway, by services about themselves or with the scope tokens:introspect about any, by a holder about its own token, and by accounts with tokens:introspect. */
   readonly verifyToken: TokenVerification;
   /** Up to 100 verifications at once, answers in order. */
   readonly verifyTokens: ReadonlyArray<TokenVerification>;
+};
+
+
+export type QueryAccessReportArgs = {
+  from: Scalars['Date']['input'];
+  serviceId?: InputMaybe<Scalars['ID']['input']>;
+  to: Scalars['Date']['input'];
+};
+
+
+export type QueryAuditEventsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<AuditFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryBusinessRoleArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryBusinessRolesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  serviceId?: InputMaybe<Scalars['ID']['input']>;
 };
 
 
@@ -305,6 +764,24 @@ export type QueryRoleArgs = {
 
 
 export type QueryRolesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QuerySecurityAlertsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  status?: InputMaybe<AlertStatus>;
+};
+
+
+export type QueryServiceArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryServicesArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
 };
@@ -325,6 +802,12 @@ export type QueryUsersArgs = {
 };
 
 
+export type QueryVerifyServiceTokenArgs = {
+  serviceName: Scalars['String']['input'];
+  token: Scalars['String']['input'];
+};
+
+
 export type QueryVerifyTokenArgs = {
   requires?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   serviceId?: InputMaybe<Scalars['ID']['input']>;
@@ -334,6 +817,13 @@ export type QueryVerifyTokenArgs = {
 
 export type QueryVerifyTokensArgs = {
   requests: ReadonlyArray<TokenVerificationRequest>;
+};
+
+/** Codes for the day the authenticator app is lost. */
+export type RecoveryCodes = {
+  readonly __typename?: 'RecoveryCodes';
+  /** Ten codes, each good once. Shown this once. */
+  readonly codes: ReadonlyArray<Scalars['String']['output']>;
 };
 
 /** A named set of permissions. Rank orders roles, higher is more: USER 10, STAFF 20, HIGHER_STAFF 30, OWNER 100, and others as their makers chose. Nobody manages an account, or grants or edits a role, of a rank equal to or above their own; owners alone may, and the last active owner stays one. */
@@ -377,9 +867,56 @@ export type RoleEdge = {
   readonly node: Role;
 };
 
+/** A suspicion that was raised from the audit record by one of the rules for alerts. */
+export type SecurityAlert = {
+  readonly __typename?: 'SecurityAlert';
+  /** When somebody took note of it; null while it is open. */
+  readonly acknowledgedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The account that took note of it; null while it is open. */
+  readonly acknowledgedBy?: Maybe<Scalars['ID']['output']>;
+  /** What was found, as names and values that depend on the type: session, network, failures and others. */
+  readonly details?: Maybe<Scalars['JSON']['output']>;
+  /** The alert; a UUIDv7. */
+  readonly id: Scalars['ID']['output'];
+  /** When it was raised. */
+  readonly raisedAt: Scalars['DateTime']['output'];
+  /** How much it matters. */
+  readonly severity: AlertSeverity;
+  /** Whether somebody has taken note of it. */
+  readonly status: AlertStatus;
+  /** Id of the account, role or service it is about; null where it is about none. */
+  readonly subject?: Maybe<Scalars['String']['output']>;
+  /** The rule that raised it: repeated_failures_account, repeated_failures_address, refresh_reuse, role_escalation, unusual_hours, new_place, token_two_networks or service_token_expiring. */
+  readonly type: Scalars['String']['output'];
+};
+
+/** One page of security alerts. */
+export type SecurityAlertConnection = {
+  readonly __typename?: 'SecurityAlertConnection';
+  /** The items with their cursors. */
+  readonly edges: ReadonlyArray<SecurityAlertEdge>;
+  /** The items alone, for readers who need no cursors. */
+  readonly nodes: ReadonlyArray<SecurityAlert>;
+  /** Where this page stands in the list. */
+  readonly pageInfo: PageInfo;
+  /** How many items the whole list holds under the same filter; counted only when asked for. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+/** One place in a list of security alerts. */
+export type SecurityAlertEdge = {
+  readonly __typename?: 'SecurityAlertEdge';
+  /** This place, for `after` and `before`; opaque. */
+  readonly cursor: Scalars['String']['output'];
+  /** The item at this place. */
+  readonly node: SecurityAlert;
+};
+
 /** An application registered here: it verifies tokens, and accounts are given access to it. */
 export type Service = {
   readonly __typename?: 'Service';
+  /** Accounts with access to it, whatever its status, newest first and without deleted ones; for holders of users:read. */
+  readonly accounts: UserConnection;
   /** When the service was registered. */
   readonly createdAt: Scalars['DateTime']['output'];
   /** What the service does. */
@@ -390,8 +927,73 @@ export type Service = {
   readonly name: Scalars['String']['output'];
   /** Whether the service may use the platform. */
   readonly status: ServiceStatus;
+  /** Its tokens, newest first, ended ones among them; for holders of services:manage. */
+  readonly tokens: ReadonlyArray<ServiceToken>;
   /** When the service was last changed. */
   readonly updatedAt: Scalars['DateTime']['output'];
+};
+
+
+/** An application registered here: it verifies tokens, and accounts are given access to it. */
+export type ServiceAccountsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+/** That an account may use a service, and as what. */
+export type ServiceAccess = {
+  readonly __typename?: 'ServiceAccess';
+  /** When it ends; null if it never does by itself. */
+  readonly expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What the account is there; null for nothing in particular. */
+  readonly role?: Maybe<BusinessRole>;
+  /** The service. */
+  readonly service: Service;
+  /** Whether it may be used. */
+  readonly status: ServiceAccessStatus;
+  /** Whether it lets the account in now: the service active, the access active and not expired. */
+  readonly valid: Scalars['Boolean']['output'];
+};
+
+/** Access of an account to one service. */
+export type ServiceAccessInput = {
+  /** What the account is there: a business role of that service or a general one. */
+  readonly businessRoleId?: InputMaybe<Scalars['ID']['input']>;
+  /** When it ends, in the future; never when left out. */
+  readonly expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+  /** The service, at most once in a list; a disabled one may be named. */
+  readonly serviceId: Scalars['ID']['input'];
+  /** Whether the access may be used. */
+  readonly status?: InputMaybe<ServiceAccessStatus>;
+};
+
+/** Whether an account’s access to a service may be used. */
+export type ServiceAccessStatus =
+  /** It may be used until it expires. */
+  | 'ACTIVE'
+  /** It is kept, and lets nobody in. */
+  | 'SUSPENDED';
+
+/** One page of services. */
+export type ServiceConnection = {
+  readonly __typename?: 'ServiceConnection';
+  /** The items with their cursors. */
+  readonly edges: ReadonlyArray<ServiceEdge>;
+  /** The items alone, for readers who need no cursors. */
+  readonly nodes: ReadonlyArray<Service>;
+  /** Where this page stands in the list. */
+  readonly pageInfo: PageInfo;
+  /** How many items the whole list holds under the same filter; counted only when asked for. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+/** One place in a list of services. */
+export type ServiceEdge = {
+  readonly __typename?: 'ServiceEdge';
+  /** This place, for `after` and `before`; opaque. */
+  readonly cursor: Scalars['String']['output'];
+  /** The item at this place. */
+  readonly node: Service;
 };
 
 /** Whether a service may use the platform. */
@@ -400,6 +1002,42 @@ export type ServiceStatus =
   | 'ACTIVE'
   /** None of its tokens is trusted, and nobody has access to it. */
   | 'DISABLED';
+
+/** The credential of a service: what is kept of it, which is not its secret. */
+export type ServiceToken = {
+  readonly __typename?: 'ServiceToken';
+  /** When it was issued. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** When it ends by itself; after a rotation, the end of the overlap. */
+  readonly expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The token; a UUIDv7. */
+  readonly id: Scalars['ID']['output'];
+  /** What the token is for, in the words of its maker. */
+  readonly label?: Maybe<Scalars['String']['output']>;
+  /** When it was last used, to the minute. */
+  readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** How the token’s text begins, for recognition; the secret comes after it. */
+  readonly prefix: Scalars['String']['output'];
+  /** When it was revoked. */
+  readonly revokedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What it may be used for besides verifying for its own service. */
+  readonly scopes: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** Whether this is a live token of that service. */
+export type ServiceTokenVerification = {
+  readonly __typename?: 'ServiceTokenVerification';
+  /** When the token expires; null unless valid. */
+  readonly expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  /** Why not; null when valid. UNTRUSTED_SIGNATURE for an unknown token or a wrong secret, WRONG_AUDIENCE for a live token of another service. */
+  readonly reason?: Maybe<TokenRejection>;
+  /** What the token may be used for; empty unless valid. */
+  readonly scopes: ReadonlyArray<Scalars['String']['output']>;
+  /** The service; null unless valid. */
+  readonly service?: Maybe<Service>;
+  /** Whether it is. */
+  readonly valid: Scalars['Boolean']['output'];
+};
 
 /** One sign-in on one device. It lasts until it is signed out, revoked or expires. */
 export type Session = {
@@ -593,6 +1231,8 @@ export type TokenVerification = {
   readonly reason?: Maybe<TokenRejection>;
   /** What the token may be used for: for accounts, their permissions. Empty unless valid. */
   readonly scopes: ReadonlyArray<Scalars['String']['output']>;
+  /** Where a service was asked about, what the subject is there; null where it is nothing. Also where that is why the answer is no. */
+  readonly service?: Maybe<ServiceAccess>;
   /** The session the token belongs to, where it has one. */
   readonly sessionId?: Maybe<Scalars['ID']['output']>;
   /** Whom the token speaks of; null unless valid. Costs no database call. */
@@ -611,6 +1251,27 @@ export type TokenVerificationRequest = {
   readonly serviceId?: InputMaybe<Scalars['ID']['input']>;
   /** The access token, without "Bearer". */
   readonly token: Scalars['String']['input'];
+};
+
+/** An authenticator app that waits for its first code: confirmTotp takes it, within an hour. Shown once; enrolling anew replaces it. */
+export type TotpEnrollment = {
+  readonly __typename?: 'TotpEnrollment';
+  /** The same as an otpauth URI: SHA-1, six digits, thirty seconds (RFC 6238). */
+  readonly otpauthUri: Scalars['String']['output'];
+  /** The URI as a QR code: SVG in a data: URI. */
+  readonly qrCode: Scalars['String']['output'];
+  /** The secret in base32, for typing into an app. */
+  readonly secret: Scalars['String']['output'];
+};
+
+/** Changes to a business role. A field left out stays as it is. */
+export type UpdateBusinessRoleInput = {
+  /** What it is for; null clears it. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** A new name, unique within its service, or among the general ones. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** Names of applications’ permissions; they replace those it carries. */
+  readonly permissions?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 /** What an account may change about itself. A field left out stays as it is; null clears it, where the deployment lets it be empty. */
@@ -643,6 +1304,16 @@ export type UpdateRoleInput = {
   readonly permissions?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   /** A new place in the order of roles, below your own. */
   readonly rank?: InputMaybe<Scalars['Int']['input']>;
+};
+
+/** Changes to a service. A field left out stays as it is. */
+export type UpdateServiceInput = {
+  /** What the service does; null clears it. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** A new unique name in kebab-case. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** DISABLED lets nobody in, from the next verification on; ACTIVE undoes it. */
+  readonly status?: InputMaybe<ServiceStatus>;
 };
 
 /** What an administrator may change about an account. A field left out stays as it is; null clears it, where the deployment lets it be empty. */
@@ -690,9 +1361,11 @@ export type User = {
   readonly lastName?: Maybe<Scalars['String']['output']>;
   /** When the account last signed in; null if it never did. */
   readonly lastSignInAt?: Maybe<Scalars['DateTime']['output']>;
+  /** Whether signing in asks for a second factor. */
+  readonly mfaEnabled?: Maybe<Scalars['Boolean']['output']>;
   /** Middle name or patronymic. */
   readonly middleName?: Maybe<Scalars['String']['output']>;
-  /** When the password was last set. */
+  /** When the password was last set; null while there is none. */
   readonly passwordChangedAt?: Maybe<Scalars['DateTime']['output']>;
   /** What the account may do: the union over its roles. */
   readonly permissions?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
@@ -702,6 +1375,8 @@ export type User = {
   readonly role?: Maybe<Role>;
   /** Every role, highest rank first. */
   readonly roles?: Maybe<ReadonlyArray<Role>>;
+  /** The services that the account has access to, by name, whether or not it lets them in now. */
+  readonly services?: Maybe<ReadonlyArray<ServiceAccess>>;
   /** Live sessions, newest first; for the account itself and holders of sessions:manage. */
   readonly sessions?: Maybe<SessionConnection>;
   /** Whether the account may be used. */
@@ -745,20 +1420,36 @@ export type UserEdge = {
 
 /** Which accounts a list holds. Every condition given must be met. */
 export type UserFilter = {
+  /** Accounts that have the business role with this id: at serviceId where that is given, else at any service. */
+  readonly businessRoleId?: InputMaybe<Scalars['ID']['input']>;
   /** Accounts created at this moment or later. */
   readonly createdAfter?: InputMaybe<Scalars['DateTime']['input']>;
   /** Accounts created before this moment. */
   readonly createdBefore?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Accounts deleted at this moment or later. */
+  readonly deletedAfter?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Accounts deleted before this moment. */
+  readonly deletedBefore?: InputMaybe<Scalars['DateTime']['input']>;
   /** This email address exactly, without regard to case. */
   readonly email?: InputMaybe<Scalars['EmailAddress']['input']>;
+  /** Accounts that last signed in at this moment or later. */
+  readonly lastSignInAfter?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Accounts that last signed in before this moment; not those that never did. */
+  readonly lastSignInBefore?: InputMaybe<Scalars['DateTime']['input']>;
   /** Accounts that have the role of this name, without regard to case. */
   readonly role?: InputMaybe<Scalars['String']['input']>;
   /** Accounts that have the role with this id. */
   readonly roleId?: InputMaybe<Scalars['ID']['input']>;
   /** Part of a username, email address or name, without regard to case. */
   readonly search?: InputMaybe<Scalars['String']['input']>;
+  /** Accounts that have any access to the service with this id, whatever its status. */
+  readonly serviceId?: InputMaybe<Scalars['ID']['input']>;
   /** Accounts in this state. */
   readonly status?: InputMaybe<UserStatus>;
+  /** Accounts last changed at this moment or later. */
+  readonly updatedAfter?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Accounts last changed before this moment. */
+  readonly updatedBefore?: InputMaybe<Scalars['DateTime']['input']>;
   /** This username exactly, without regard to case. */
   readonly username?: InputMaybe<Scalars['String']['input']>;
 };
@@ -790,3 +1481,15 @@ export type UserStatus =
   | 'DELETED'
   /** Sign-in is blocked until an administrator reinstates the account. */
   | 'SUSPENDED';
+
+/** What finishes a sign-in that answered MfaChallenge. */
+export type VerifyMfaInput = {
+  /** The challengeToken of the MfaChallenge. */
+  readonly challengeToken: Scalars['String']['input'];
+  /** A six-digit code of the authenticator app, or a recovery code; spaces and hyphens may be left out. */
+  readonly code: Scalars['String']['input'];
+  /** The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet. */
+  readonly deviceToken?: InputMaybe<Scalars['String']['input']>;
+  /** Which kind of code it is; left out, its form tells. A passkey is no code. */
+  readonly method?: InputMaybe<MfaMethod>;
+};

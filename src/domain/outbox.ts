@@ -1,0 +1,124 @@
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+
+/** Takes what waits in a table and hands it over, as often as it takes. */
+export interface Outbox {
+  /** Looks soon. */
+  collect(): void;
+  close(): Promise<void>;
+}
+
+/** Something that waits to leave; its row goes when it has left. */
+export interface Parcel {
+  id: string;
+  tries: number;
+}
+
+/** One way out. */
+export interface Route<T extends Parcel> {
+  table: 'outbox' | 'webhookDeliveries';
+  /** A column: parcels with the same value in it leave one after another, in the order of their ids. */
+  lane: 'recipient' | 'accountId';
+  /** What the log calls a parcel. */
+  what: 'mail' | 'webhook delivery';
+  /** Hands one over; whatever it throws means that it must be tried again. Well within the lease. */
+  deliver: (parcel: T) => Promise<void>;
+}
+
+const LOOK_EVERY_MS = 15_000;
+/** A parcel that is being handed over is nobody else's for so long; a crash in between means it goes out once more. */
+const LEASE_SECONDS = 60;
+const LONGEST_WAIT_SECONDS = 3600;
+const BATCH = 10;
+/** After so many tries, more than a day, a parcel is given up: it is of no use to anybody by then. */
+const MOST_TRIES = 40;
+
+/** Starts delivering. Any number of processes may do so at once: each parcel is leased to one of them. */
+export function openOutbox<T extends Parcel>(db: Knex, log: Logger, route: Route<T>): Outbox {
+  let running: Promise<void> | undefined;
+  const state = { again: false, closed: false };
+  const isWanted = () => state.again && !state.closed;
+  const round = async () => {
+    while (isWanted()) {
+      state.again = false;
+      for (
+        let batch = await lease(db, route);
+        batch.length > 0 && !state.closed;
+        batch = await lease(db, route)
+      ) {
+        for (const parcel of batch) later(await handOver(db, log, route, parcel));
+      }
+    }
+  };
+  const collect = () => {
+    state.again = true;
+    if (state.closed || running) return;
+    running = round()
+      .catch((error: unknown) => log.warn({ err: error }, `what waits in ${route.table} could not be read`))
+      .finally(() => (running = undefined));
+  };
+  const later = (seconds: number | undefined) => {
+    if (seconds !== undefined && seconds * 1000 < LOOK_EVERY_MS) setTimeout(collect, seconds * 1000).unref();
+  };
+  const timer = setInterval(collect, LOOK_EVERY_MS).unref();
+  collect();
+  return {
+    collect,
+    async close() {
+      state.closed = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+async function lease<T extends Parcel>(db: Knex, { table, lane }: Route<T>): Promise<T[]> {
+  const earlier = db({ earlier: table })
+    .whereRaw('?? = ??', [`earlier.${lane}`, `waiting.${lane}`])
+    .whereRaw('earlier.id < waiting.id');
+  const due = db({ waiting: table })
+    .select('waiting.id')
+    .where('waiting.nextTryAt', '<=', db.raw('now()'))
+    .whereNotExists(earlier)
+    .orderBy('waiting.id')
+    .limit(BATCH)
+    .forUpdate('waiting')
+    .skipLocked();
+  const leased = (await db(table)
+    .whereIn('id', due)
+    .update({
+      nextTryAt: db.raw("now() + ? * interval '1 second'", [LEASE_SECONDS]),
+      tries: db.raw('tries + 1'),
+    })
+    .returning('*')) as T[];
+  return leased.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** @returns after how many seconds it is to be tried again, if at all */
+async function handOver<T extends Parcel>(
+  db: Knex,
+  log: Logger,
+  { table, what, deliver }: Route<T>,
+  parcel: T,
+): Promise<number | undefined> {
+  try {
+    await deliver(parcel);
+  } catch (error) {
+    const about = { err: error, parcel: parcel.id, tries: parcel.tries };
+    if (parcel.tries < MOST_TRIES) {
+      log.warn(about, `a ${what} could not be handed over; it will be tried again`);
+      return postpone(db, table, parcel);
+    }
+    log.error(about, `a ${what} could not be handed over for more than a day; it is given up`);
+  }
+  await db(table).where({ id: parcel.id }).delete();
+  return undefined;
+}
+
+async function postpone(db: Knex, table: string, { id, tries }: Parcel): Promise<number> {
+  const wait = Math.min(LONGEST_WAIT_SECONDS, 2 ** Math.min(tries, 12));
+  await db(table)
+    .where({ id })
+    .update({ nextTryAt: db.raw("now() + ? * interval '1 second'", [wait]) });
+  return wait;
+}
