@@ -10,6 +10,8 @@ import { startApp, type TestApp } from './app.js';
 import { signIn } from './calls.js';
 import { join, ownerOf } from './people.js';
 import { createDatabase, type Database } from './postgres.js';
+import { sql } from './sql.js';
+import { until } from './until.js';
 
 /** The key that audited databases are signed under; of no other use. */
 export const AUDIT_KEY = 'c2VhbGluZy1rZXktb2YtdGhlLWF1ZGl0LXRlc3RzLW9ubHkhIQ==';
@@ -49,10 +51,22 @@ export async function findingsAfter({ url }: Pick<Database, 'url'>, statement: s
   }
 }
 
-/** Has everything sealed that can be: a service that stops does that. */
-export async function sealAll(app: TestApp): Promise<void> {
+/** Has everything sealed that can be now: a service that stops does that. */
+export async function sealSettled(app: TestApp): Promise<void> {
   await (await app.replica()).close();
 }
+
+/** Has everything sealed, which waits for every transaction in the whole cluster that is older than the last event. */
+export async function sealAll(app: TestApp): Promise<void> {
+  await until('everything is sealed', async () => {
+    await sealSettled(app);
+    const [left] = await sql(app, UNSEALED);
+    return left?.['count'] === 0;
+  });
+}
+
+const UNSEALED = `select count(*)::int as count from audit_events
+  where position is null or position >= (select coalesce(max(to_position), 0) from audit_seals)`;
 
 /** A database with a record of three sealed blocks, the same for every test. */
 export function auditedDatabase(): Promise<Database> {
@@ -72,6 +86,7 @@ async function build(url: string): Promise<void> {
     await sealAll(app);
   }
   await actingAs(app, owner).revokeUserSessions(owner.id);
+  await sealAll(app);
   await app.close();
 }
 

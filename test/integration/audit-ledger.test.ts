@@ -19,6 +19,7 @@ import {
   findingsOf,
   run,
   sealAll,
+  sealSettled,
 } from '../harness/audit.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { join, ownerOf } from '../harness/people.js';
@@ -92,7 +93,7 @@ describe('while people come and go on two replicas', () => {
     const late = await db.transaction();
     await record(late, undefined, { type: 'email.verified', subject: 'late' });
     await join(app);
-    await sealAll(app);
+    await sealSettled(app);
     const before = await findingsOf({ url: app.databaseUrl });
     expect(before.lines).toEqual([]);
     expect(before.unsealed).toBeGreaterThan(0);
@@ -129,6 +130,7 @@ describe('events from before there were signatures', () => {
     expect(await findingsOf(database)).toMatchObject({ lines: [], unsealed: 12_000 });
     await migrate(database.url);
     const app = await startApp({ ...AUDIT_ENV, DATABASE_URL: database.url });
+    await sealAll(app);
     await app.close();
     expect(await findingsOf(database)).toMatchObject({ lines: [], unsealed: 0 });
     const look = await lookInto(database.url);
@@ -158,6 +160,7 @@ describe('a database restored into a cluster that has counted fewer transactions
     await sql({ databaseUrl: database.url }, 'update audit_shifts set shift = shift - 1000000');
     const app = await startApp({ ...AUDIT_ENV, DATABASE_URL: database.url });
     await join(app);
+    await sealAll(app);
     await app.close();
     expect(await findingsOf(database)).toMatchObject({ lines: [], unsealed: 0 });
     await database.drop();
