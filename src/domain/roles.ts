@@ -249,20 +249,29 @@ function requireChangeable(
   if (role.name === OWNER_ROLE && permissions) throw conflict('permissions', 'OWNER keeps every permission.');
 }
 
+/** So many unknown permissions are named to whoever asked for them. */
+const MOST_NAMED = 5;
+
+const isSpelled = (name: string) => /^[\w:-]{1,100}$/.test(name);
+
 /** These names without repetition, in order. @throws {AuthError} BAD_USER_INPUT when there is no such permission */
 export async function knownPermissions(unit: Unit, names: readonly string[]): Promise<string[]> {
   const wanted = [...new Set(names)].sort();
   const known = await unit
     .trx('permissions')
-    .whereIn(
-      'name',
-      wanted.filter((name) => /^[\w:-]{1,100}$/.test(name)),
-    )
+    .whereIn('name', wanted.filter(isSpelled))
     .pluck<string[]>('name');
-  const unknown = wanted.findIndex((name) => !known.includes(name));
-  if (unknown >= 0)
-    throw badInput([{ name: 'permissions', message: 'Holds a permission that does not exist.' }]);
+  const unknown = wanted.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw badInput([{ name: 'permissions', message: unknownMessage(unknown) }]);
   return wanted;
+}
+
+/** Names what might be a slip of the pen; what cannot be a name at all is not repeated. */
+function unknownMessage(names: readonly string[]): string {
+  const spelled = names.filter(isSpelled);
+  if (spelled.length === 0) return 'Holds what is no name of a permission.';
+  const more = spelled.length > MOST_NAMED ? ' and others' : '';
+  return `There is no permission ${spelled.slice(0, MOST_NAMED).join(', ')}${more}.`;
 }
 
 async function permissionsOf(unit: Unit, roleId: string): Promise<string[]> {

@@ -30,9 +30,7 @@ const NAME = 'Must be 2 to 64 lower-case letters and digits in words joined by -
 export const serviceName = z
   .string('Must not be empty.')
   .trim()
-  .min(2, NAME)
-  .max(64, NAME)
-  .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, NAME);
+  .regex(/^(?=.{2,64}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/, NAME);
 const changes = z
   .object({
     name: serviceName,

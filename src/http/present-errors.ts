@@ -168,7 +168,7 @@ function describe(place: Place, path: readonly (string | number)[], error: Graph
   if (error.message.includes('not to be null')) return { name, message: 'Must not be null.' };
   const told = error.originalError?.message ?? error.message;
   const [, type] =
-    /^(?:(\w+) cannot represent|Enum "(\w+)"|Value .* does not exist in "(\w+)")/.exec(error.message) ?? [];
+    /^(?:Enum "|Value .* does not exist in ")?(\w+)(?: cannot represent|")/.exec(error.message) ?? [];
   return {
     name,
     message: told.startsWith('Must ')

@@ -139,6 +139,19 @@ describe('roles', () => {
     expect((await house.role(id)).data['role']).toEqual(before);
   });
 
+  it('permissions that do not exist are named, what cannot be a name is not repeated', async () => {
+    const told = async (permissions: string[]) =>
+      (await house.createRole({ name: fresh(), rank: 5, permissions })).errors[0]?.extensions.fields;
+    expect(await told(['users:raed', 'users:read', 'no:such', '<b>'])).toEqual([
+      { name: 'permissions', message: 'There is no permission no:such, users:raed.' },
+    ]);
+    expect(await told(['<b>'])).toEqual([
+      { name: 'permissions', message: 'Holds what is no name of a permission.' },
+    ]);
+    const many = await told(['a1', 'a2', 'a3', 'a4', 'a5', 'a6']);
+    expect(many?.[0]?.message).toBe('There is no permission a1, a2, a3, a4, a5 and others.');
+  });
+
   it('a name is unique without regard to case, also when many want it at once', async () => {
     const name = fresh();
     const answers = await Promise.all(

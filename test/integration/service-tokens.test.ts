@@ -95,6 +95,14 @@ describe('issuing a service token', () => {
     expect((await desk.tokensOf(serviceId)).data['service'].tokens).toEqual([]);
   });
 
+  it('tells which scopes there are', async () => {
+    const { serviceId } = await desk.register();
+    const { errors } = await desk.issue(serviceId, { scopes: ['users:manage'] });
+    expect(errors[0]?.extensions.fields?.[0]?.message).toBe(
+      'Must be among users:read, tokens:introspect, tokens:revoke.',
+    );
+  });
+
   it('answers NOT_FOUND for a service that is not there or is deleted, CONFLICT for a disabled one', async () => {
     for (const id of [UNKNOWN, ...MALFORMED]) expect(codeOf(await desk.issue(id))).toBe('NOT_FOUND');
     const { serviceId, tokenId } = await holderOf(desk);

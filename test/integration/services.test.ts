@@ -106,6 +106,20 @@ describe('services', () => {
     expect((await house.service(id)).data['service']).toEqual(before);
   });
 
+  it('a name that breaks several rules is told of once', async () => {
+    const { errors } = await house.createService({ name: '!' });
+    expect(errors[0]?.extensions.fields).toEqual([
+      { name: 'name', message: expect.stringContaining('2 to 64 lower-case letters') },
+    ]);
+  });
+
+  it('a status that does not exist is refused by the name of its type', async () => {
+    const { errors } = await house.updateService(await serviceOf(house), { status: 'GONE' as 'ACTIVE' });
+    expect(errors[0]?.extensions.fields).toEqual([
+      { name: 'status', message: 'Must be a value of type ServiceStatus.' },
+    ]);
+  });
+
   it('no status is refused as well', async () => {
     const changed = await house.updateService(await serviceOf(house), { status: null });
     expect([codeOf(changed), fieldsOf(changed)]).toEqual(['BAD_USER_INPUT', ['status']]);

@@ -14,7 +14,7 @@ import { revoke, type Feed } from '../revocations.js';
 import { getService } from '../services.js';
 import { hashSecret, newSecret, prefixOf, writeServiceToken } from './form.js';
 import { isLive } from './memory.js';
-import { isServiceScope, permissionsFor } from './scopes.js';
+import { isServiceScope, permissionsFor, serviceScopes } from './scopes.js';
 
 export interface IssueDeps {
   db: Knex;
@@ -53,7 +53,10 @@ const fields = z
       .nullable(),
     scopes: z
       .array(z.string())
-      .refine((names) => names.every(isServiceScope), 'Holds what is no scope that a service can have.')
+      .refine(
+        (names) => names.every(isServiceScope),
+        `Must be among ${Object.keys(serviceScopes).join(', ')}.`,
+      )
       .transform((names) => [...new Set(names)].sort())
       .nullable(),
     expiresAt: z.date().nullable(),
