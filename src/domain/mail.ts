@@ -71,7 +71,7 @@ const passwordLink = ({ config }: MailDeps, token: string) =>
 
 /** Tells an account's owner, through the outbox, that somebody tried to sign up with the address. */
 export async function sendSignUpNotice(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
-  await post(deps, unit, user, signUpNotice({ firstName: user.firstName, link: deps.config.http.publicUrl }));
+  await post(deps, unit, user, signUpNotice({ firstName: user.firstName, site: deps.config.http.publicUrl }));
 }
 
 /**
@@ -84,8 +84,8 @@ export async function sendCredentialNotice(
   user: UserModel,
   what: CredentialChange,
 ): Promise<void> {
-  const link = deps.config.http.publicUrl;
-  await notify(deps, unit, user, credentialNotice({ firstName: user.firstName, what, link }));
+  const site = deps.config.http.publicUrl;
+  await notify(deps, unit, user, credentialNotice({ firstName: user.firstName, what, site }));
 }
 
 /** Tells an account's owner, through the outbox, of a use of the account that may not have been theirs. */
@@ -95,8 +95,8 @@ export async function sendSuspicionNotice(
   user: UserModel,
   use: SuspiciousUse,
 ): Promise<void> {
-  const link = deps.config.http.publicUrl;
-  await notify(deps, unit, user, suspicionNotice({ firstName: user.firstName, use, link }));
+  const site = deps.config.http.publicUrl;
+  await notify(deps, unit, user, suspicionNotice({ firstName: user.firstName, use, site }));
 }
 
 /** A budget apart from the mail that anybody may ask for: whoever spends that one must not silence these. */

@@ -39,12 +39,12 @@ export function invitationMail({ firstName, link }: { firstName: string; link: s
 }
 
 /** Says that the address has an account already; no link in it opens or confirms anything. */
-export function signUpNotice({ firstName, link }: { firstName: string; link: string }): Mail {
-  return write(
+export function signUpNotice({ firstName, site }: { firstName: string; site: string }): Mail {
+  return tell(
     'You have an account already',
     greet(firstName),
     'somebody tried to open an account with this email address, which belongs to yours. If it was you, sign in as before.',
-    link,
+    site,
     'If it was not you, there is nothing to do.',
   );
 }
@@ -81,9 +81,9 @@ const CREDENTIAL_CHANGES = {
 export type CredentialChange = keyof typeof CREDENTIAL_CHANGES;
 
 /** Says that a credential has changed; no link in it changes anything back. */
-export function credentialNotice(about: { firstName: string; what: CredentialChange; link: string }): Mail {
+export function credentialNotice(about: { firstName: string; what: CredentialChange; site: string }): Mail {
   const [subject, said] = CREDENTIAL_CHANGES[about.what];
-  return write(subject, greet(about.firstName), said, about.link, IF_NOT_YOU);
+  return tell(subject, greet(about.firstName), said, about.site, IF_NOT_YOU);
 }
 
 const IF_NOT_YOU =
@@ -94,22 +94,22 @@ export type SuspiciousUse =
   { kind: 'new place'; at: Date; place: string | null } | { kind: 'refresh reuse'; at: Date };
 
 /** Says that somebody, perhaps not the owner, used the account. */
-export function suspicionNotice(about: { firstName: string; use: SuspiciousUse; link: string }): Mail {
+export function suspicionNotice(about: { firstName: string; use: SuspiciousUse; site: string }): Mail {
   const { use } = about;
   const at = `${use.at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   if (use.kind === 'refresh reuse')
-    return write(
+    return tell(
       'A session of yours was ended',
       greet(about.firstName),
       `a session of your account was used from two copies of its key at ${at}, as when somebody has stolen one. It was ended; sign in again.`,
-      about.link,
+      about.site,
       IF_NOT_YOU,
     );
-  return write(
+  return tell(
     'A sign-in from a new place',
     greet(about.firstName),
     `somebody signed in to your account at ${at}${use.place === null ? '' : ` from ${use.place}`}, where it has not been used before.`,
-    about.link,
+    about.site,
     IF_NOT_YOU,
   );
 }
@@ -119,14 +119,23 @@ const greet = (firstName: string) =>
   /^[\p{L}\p{M}' -]{1,40}$/u.test(firstName) ? `Hello ${firstName},` : 'Hello,';
 
 function write(subject: string, greeting: string, request: string, link: string, footnote: string): Mail {
-  const paragraphs = [greeting, request, footnote].map((line) => `<p>${escapeHtml(line)}</p>`);
-  paragraphs.splice(2, 0, `<p><a href="${escapeHtml(link)}">${escapeHtml(subject)}</a></p>`);
+  const anchor = `<p><a href="${escapeHtml(link)}">${escapeHtml(subject)}</a></p>`;
   return {
     subject,
     text: [greeting, request, link, footnote].join('\n\n'),
-    html: `<!doctype html><html><body>${paragraphs.join('')}</body></html>`,
+    html: page([paragraph(greeting), paragraph(request), anchor, paragraph(footnote)]),
   };
 }
+
+/** A notice names the service and links to nothing: the service has no page of its own to open, and people learn not to follow such links. */
+function tell(subject: string, greeting: string, said: string, site: string, footnote: string): Mail {
+  const lines = [greeting, said, `This is about your account at ${new URL(site).host}.`, footnote];
+  return { subject, text: lines.join('\n\n'), html: page(lines.map(paragraph)) };
+}
+
+const paragraph = (line: string) => `<p>${escapeHtml(line)}</p>`;
+const page = (paragraphs: readonly string[]) =>
+  `<!doctype html><html><body>${paragraphs.join('')}</body></html>`;
 
 const ENTITIES: Record<string, string> = {
   '&': '&amp;',
