@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { watched } from '../harness/alerts.js';
-import { startApp, type TestApp } from '../harness/app.js';
+import { startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { refresh, signIn } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { join, type Person } from '../harness/people.js';
+import { startProgram } from '../harness/program.js';
 import { startReceiver, type Received, type Receiver } from '../harness/receiver.js';
 import { until } from '../harness/until.js';
 
@@ -47,6 +48,19 @@ const received = (receiver: Receiver, count: number): Promise<Received[]> =>
   );
 const bodyOf = ({ body }: Received) =>
   JSON.parse(body) as { id: string; type: string; timestamp: string; data: Record<string, unknown> };
+
+/** A delivery as another process leaves it that dies while it hands it over. */
+async function leaveBehind(look: Look, body: string): Promise<void> {
+  const alert = randomUUID();
+  await look(
+    `insert into security_alerts (id, type, severity, suspicion, dedupe_key) values ($1, 'refresh_reuse', 'HIGH', 'x', 'x')`,
+    [alert],
+  );
+  await look(
+    'insert into webhook_deliveries (id, alert_id, body, tries, next_try_at) values ($1, $2, $3, 1, now())',
+    [randomUUID(), alert, body],
+  );
+}
 
 describe('a webhook', () => {
   it('is told of an alert, signed, with ids and nothing personal', async () => {
@@ -133,16 +147,7 @@ describe('a webhook', () => {
   it('hears of what was raised before a crash', async () => {
     const receiver = await startReceiver();
     const { app, look } = await house(receiver);
-    const alert = randomUUID();
-    await look(
-      `insert into security_alerts (id, type, severity, suspicion, dedupe_key) values ($1, 'refresh_reuse', 'HIGH', 'x', 'x')`,
-      [alert],
-    );
-    // As another process leaves it that dies while it hands the delivery over.
-    await look(
-      `insert into webhook_deliveries (id, alert_id, body, tries, next_try_at) values ($1, $2, '{"left":true}', 1, now())`,
-      [randomUUID(), alert],
-    );
+    await leaveBehind(look, '{"left":true}');
     await app.replica();
     const [delivery] = await received(receiver, 1);
     expect(delivery?.body).toBe('{"left":true}');
@@ -158,6 +163,34 @@ describe('a webhook', () => {
     await app.replica();
     await until('it is given up', async () => (await look('select 1 from webhook_deliveries')).length === 0);
     expect(await look('select 1 from security_alerts')).toHaveLength(1);
+  });
+
+  it('that answers with a fault has its status in the log', async () => {
+    const receiver = await startReceiver((response) => response.writeHead(418).end());
+    open.push(receiver);
+    const { env, drop } = await testEnvironment({
+      LOG_LEVEL: 'info',
+      WEBHOOK_URL: receiver.url,
+      WEBHOOK_SECRET: SECRET,
+      WEBHOOK_ALLOW_PRIVATE_NETWORK: 'on',
+    });
+    open.push({ close: drop });
+    const look = await lookInto(env.DATABASE_URL);
+    open.push(look);
+    await leaveBehind(look, '{"left":true}');
+    const program = await startProgram(env);
+    const close = async () => {
+      program.signal('SIGTERM');
+      await program.ended;
+    };
+    open.push({ close });
+    const line = await until('the log tells', () =>
+      /^.*a webhook delivery could not.*$/m.exec(program.output()),
+    );
+    expect(JSON.parse(String(line))).toMatchObject({
+      err: { type: 'WebhookRefused', code: '418' },
+      tries: 2,
+    });
   });
 
   it('that is not configured has nothing waiting for it', async () => {

@@ -16,6 +16,15 @@ export interface WebhookDeps {
   log: Logger;
 }
 
+/** The webhook answered, but not that it has taken the delivery; the log tells the status. */
+class WebhookRefused extends Error {
+  override name = 'WebhookRefused';
+
+  constructor(readonly code: number) {
+    super(`the webhook answered ${code}`);
+  }
+}
+
 /** Starts telling the webhook of alerts; undefined where none is configured. */
 export function openWebhook({ db, config, clock, log }: WebhookDeps): Outbox | undefined {
   const { webhook } = config;
@@ -31,7 +40,7 @@ export function openWebhook({ db, config, clock, log }: WebhookDeps): Outbox | u
     };
     const { url, allowPrivateNetwork } = webhook;
     const status = await callOut({ url, headers, body, allowPrivateNetwork });
-    if (status < 200 || status > 299) throw new Error(`the webhook answered ${status}`);
+    if (status < 200 || status > 299) throw new WebhookRefused(status);
   };
   return openOutbox(db, log, {
     table: 'webhookDeliveries',
