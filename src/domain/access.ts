@@ -230,12 +230,12 @@ export function requireOutranks(authority: Authority, rank: number): void {
     throw new AuthError('FORBIDDEN', { message: 'You may only manage what ranks lower than you.' });
 }
 
-/** Nobody hands out more than they hold. @throws {AuthError} FORBIDDEN */
+/** Nobody gives or takes what they do not hold. @throws {AuthError} FORBIDDEN */
 export function requireHolds(authority: Authority, permissions: Iterable<string>): void {
   if (authority.roles.includes(OWNER_ROLE)) return;
   for (const permission of permissions) {
     if (!authority.permissions.has(permission))
-      throw new AuthError('FORBIDDEN', { message: `You cannot give ${permission}, as you do not hold it.` });
+      throw new AuthError('FORBIDDEN', { message: `You must hold ${permission} yourself to do this.` });
   }
 }
 

@@ -85,6 +85,8 @@ describe('nobody gives at a service what they do not hold', () => {
   it('a stronger one is neither taken away, nor swapped, nor prolonged, nor let in again', async () => {
     const id = await somebody(at(surgeon, { status: 'SUSPENDED' }));
     await refused(() => desk.setUserServices(id, []));
+    const { errors } = await desk.setUserServices(id, []);
+    expect(errors[0]?.message).toMatch(/^You must hold \S+ yourself to do this\.$/);
     await refused(() => desk.setUserServices(id, at(nurse)));
     await refused(() => desk.setUserServices(id, at(null, { status: 'SUSPENDED' })));
     await refused(() => desk.setUserServices(id, at(surgeon)));
