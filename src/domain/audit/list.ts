@@ -61,7 +61,7 @@ export async function* streamEvents(db: Knex, filter: EventFilter): AsyncGenerat
 function narrow(query: Events, filter: EventFilter): Events {
   const { types, occurredAfter, occurredBefore } = filter;
   if (types && types.length > MOST_TYPES)
-    throw badInput([{ name: 'filter.types', message: `Must have at most ${MOST_TYPES} entries.` }]);
+    throw badInput([{ name: 'types', message: `Must have at most ${MOST_TYPES} entries.` }]);
   for (const column of ['type', 'actor', 'subject', 'outcome', 'requestId'] as const) {
     const wanted = filter[column];
     if (typeof wanted === 'string') void query.where(column, sane(wanted));
