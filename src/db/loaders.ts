@@ -78,7 +78,59 @@ const make = {
         .count<{ serviceId: string; count: number }[]>('* as count');
       return ids.map((id) => rows.find((row) => row.serviceId === id)?.count ?? 0);
     }),
+  sessionsOfUser: (db: Knex) =>
+    new DataLoader<PageOfSessions, SessionModel[], string>(async (pages) => readSessions(db, pages), {
+      cacheKeyFn: ({ userId, limit, place }) => `${userId} ${limit} ${place?.join(' ') ?? ''}`,
+    }),
+  sessionCountOfUser: (db: Knex) =>
+    new DataLoader<string, number>(async (ids) => {
+      const live = db('sessions').whereIn('userId', ids).whereNull('endedAt').whereRaw(NOT_OVER);
+      const rows = await live
+        .groupBy('userId')
+        .select('userId')
+        .count<{ userId: string; count: number }[]>('* as count');
+      return ids.map((id) => rows.find((row) => row.userId === id)?.count ?? 0);
+    }),
 };
+
+const NOT_OVER = 'least(idle_expires_at, expires_at) > now()';
+
+/** One page of the live sessions of one account: at most `limit` of them, newest first, beyond that place. */
+interface PageOfSessions {
+  userId: string;
+  limit: number;
+  /** When the last one before was opened, and its id. */
+  place: readonly [createdAt: string, id: string] | null;
+}
+
+/** {@link readAccounts}, of the sessions of accounts. */
+async function readSessions(db: Knex, pages: readonly PageOfSessions[]): Promise<SessionModel[][]> {
+  const wanted = db.raw(
+    `unnest(?::uuid[], ?::int[], ?::timestamptz[], ?::uuid[]) with ordinality as wanted (user_id, size, before, id, page)
+     cross join lateral (
+       select s.* from sessions s
+       where s.user_id = wanted.user_id and (s.created_at, s.id) < (wanted.before, wanted.id)
+         and s.ended_at is null and ${NOT_OVER}
+       order by s.created_at desc, s.id desc limit wanted.size
+     ) as sessions`,
+    [
+      pages.map(({ userId }) => userId),
+      pages.map(({ limit }) => limit),
+      pages.map(({ place }) => place?.[0] ?? 'infinity'),
+      pages.map(({ place }) => place?.[1] ?? LAST_ID),
+    ],
+  );
+  const rows = await SessionModel.query(db)
+    .from(wanted)
+    .select('sessions.*', 'wanted.page')
+    .orderBy([
+      { column: 'sessions.createdAt', order: 'desc' },
+      { column: 'sessions.id', order: 'desc' },
+    ]);
+  const read: SessionModel[][] = pages.map(() => []);
+  for (const row of rows as (SessionModel & { page: number })[]) read[row.page - 1]?.push(row);
+  return read;
+}
 
 /** One page of the accounts of one service: at most `limit` of them, newest first, with ids below `before`. */
 interface PageOfAccounts {

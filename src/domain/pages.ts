@@ -72,30 +72,25 @@ export async function readPage<M extends Model & { id: string }>(
   });
 }
 
-/** A list whose order is that of its ids, newest first: what a {@link readForward} goes by. */
-const newestFirst: Order<{ id: string }> = {
-  name: 'ID',
-  column: 'id',
-  type: 'text',
-  value: (row) => row.id,
-  descending: true,
-};
+/** A row's place in an order: its value there, as text, and its id. */
+export type Place = readonly [value: string, id: string];
 
 /**
- * Makes a forward page, newest id first, of rows that somebody else reads: of many lists at once, where that is cheaper.
- * @param read answers at most `limit` rows with ids below `before`, which is null for the first page
+ * Makes a forward page of rows that somebody else reads: of many lists at once, where that is cheaper.
+ * @param read answers at most `limit` rows that come after `place`, which is null for the first page, in this order
  * @throws {AuthError} BAD_USER_INPUT as {@link readPage}
  */
 export async function readForward<M extends { id: string }>(
+  order: Order<M>,
   request: Pick<PageRequest, 'first' | 'after'>,
-  read: (limit: number, before: string | null) => Promise<M[]>,
+  read: (limit: number, place: Place | null) => Promise<M[]>,
   count: () => Promise<number>,
 ): Promise<Page<M>> {
   const size = readSize('first', request.first);
   const { after } = request;
-  const before = typeof after === 'string' ? decodeCursor(newestFirst, after, 'after')[1] : null;
-  const rows = await read(size + 1, before);
-  return toPage(rows.slice(0, size), newestFirst, {
+  const place = typeof after === 'string' ? decodeCursor(order, after, 'after') : null;
+  const rows = await read(size + 1, place);
+  return toPage(rows.slice(0, size), order, {
     more: rows.length > size,
     backward: false,
     request,
@@ -145,7 +140,7 @@ function encodeCursor<M extends { id: string }>(order: Order<M>, row: M): string
   return Buffer.from(JSON.stringify([order.name, order.value(row), row.id])).toString('base64url');
 }
 
-function decodeCursor(order: Order<never>, cursor: string, name: string): [value: string, id: string] {
+function decodeCursor(order: Order<never>, cursor: string, name: string): Place {
   const parsed = cursorShape.safeParse(parseJson(cursor));
   if (parsed.success && parsed.data[0] === order.name && isOfType(order.type, parsed.data[1]))
     return [parsed.data[1], parsed.data[2]];

@@ -18,7 +18,7 @@ import { manage, raiseVersion, requireExisting, type AccountDeps, type StoredAcc
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { isId } from './ids.js';
-import { readForward, type Page, type PageRequest } from './pages.js';
+import { readForward, type Order, type Page, type PageRequest } from './pages.js';
 
 /** That an account may use a service, as it is asked for. */
 export interface ServiceAccessInput {
@@ -91,6 +91,14 @@ export async function listServiceAccess(
   return shown.sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
 }
 
+const newestFirst: Order<StoredAccount> = {
+  name: 'ID',
+  column: 'id',
+  type: 'text',
+  value: (account) => account.id,
+  descending: true,
+};
+
 /** Accounts with access to a service, newest account first, without deleted ones. @throws {AuthError} BAD_USER_INPUT */
 export async function listAccountsOfService(
   loaders: Loaders,
@@ -98,8 +106,9 @@ export async function listAccountsOfService(
   request: Pick<PageRequest, 'first' | 'after'>,
 ): Promise<Page<StoredAccount>> {
   return readForward(
+    newestFirst,
     request,
-    (limit, before) => loaders.of('accountsOfService').load({ serviceId, limit, before }),
+    (limit, place) => loaders.of('accountsOfService').load({ serviceId, limit, before: place?.[1] ?? null }),
     () => loaders.of('accountCountOfService').load(serviceId),
   );
 }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { Loaders } from '../db/loaders.js';
 import { SessionModel } from '../db/models/session.js';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
@@ -6,7 +7,7 @@ import { AuthError } from '../errors.js';
 import { administer, readAuthority, requireOutranks, type UserActor } from './access.js';
 import type { Client } from './client.js';
 import { isId } from './ids.js';
-import { readPage, type Order, type Page, type PageRequest } from './pages.js';
+import { readForward, type Order, type Page, type PageRequest } from './pages.js';
 import type { Feed } from './revocations.js';
 import { endSessions } from './sessions/end.js';
 
@@ -111,15 +112,16 @@ const newestFirst: Order<SessionModel> = {
   descending: true,
 };
 
-/** The live sessions of an account, newest first. */
+/** The live sessions of an account, newest first. @throws {AuthError} BAD_USER_INPUT */
 export async function listSessions(
-  db: Knex,
+  loaders: Loaders,
   userId: string,
-  request: PageRequest,
+  request: Pick<PageRequest, 'first' | 'after'>,
 ): Promise<Page<SessionModel>> {
-  const live = SessionModel.query(db)
-    .where({ userId })
-    .whereNull('endedAt')
-    .whereRaw('least(idle_expires_at, expires_at) > now()');
-  return readPage(live, newestFirst, request);
+  return readForward(
+    newestFirst,
+    request,
+    (limit, place) => loaders.of('sessionsOfUser').load({ userId, limit, place }),
+    () => loaders.of('sessionCountOfUser').load(userId),
+  );
 }

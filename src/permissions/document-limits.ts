@@ -1,7 +1,9 @@
 import {
   getNamedType,
+  getNullableType,
   GraphQLError,
   isInterfaceType,
+  isListType,
   isObjectType,
   Kind,
   OperationTypeNode,
@@ -25,7 +27,10 @@ export interface DocumentLimits {
   directives: number;
   /** Fields of Query or Mutation itself. */
   rootFields: number;
-  /** Fields, each counted as often as the page it is in may hold items. */
+  /**
+   * Fields, each counted as often as the page it is in may hold items. A list without pages counts once, unless there are
+   * pages below it: then it counts as the largest page, since lists and pages by turns multiply one another.
+   */
   cost: number;
   /** Fields, fragment spreads and inline fragments. */
   selections: number;
@@ -53,7 +58,8 @@ export const DOCUMENT_LIMITS = {
 const MAX_PAGE_SIZE = 100;
 
 type Measured = Exclude<keyof DocumentLimits, 'credentialMutations'> | 'credentials';
-type Measure = Record<Measured, number>;
+/** `pages` counts the pages within, which limit nothing by themselves. */
+type Measure = Record<Measured | 'pages', number>;
 
 const MESSAGES: Record<Measured, (limit: number) => string> = {
   depth: (limit) => `The operation is nested too deep: at most ${limit} levels are allowed.`,
@@ -82,7 +88,7 @@ const MEASURED = Object.keys(MESSAGES) as Measured[];
  * @see test/unit/document-limits.test.ts
  */
 export function documentLimits(limits: DocumentLimits): ValidationRule {
-  const allowed: Measure = { ...limits, credentials: 1 };
+  const allowed: Record<Measured, number> = { ...limits, credentials: 1 };
   return (context) => {
     const reading: Reading = { context, credentials: limits.credentialMutations, fragments: new Map() };
     return {
@@ -192,7 +198,7 @@ function measureField(node: FieldNode, parent: Parent, reading: Reading, beside:
       ? { depth: 1, cost: 1, selections: 1, introspection: below.selections + 1 }
       : {
           depth: below.depth + 1,
-          cost: below.cost * pageSize(node, field) + 1,
+          cost: below.cost * timesOf(node, field, parent, below) + 1,
           selections: below.selections + 1,
           introspection: below.introspection,
         };
@@ -203,11 +209,30 @@ function measureField(node: FieldNode, parent: Parent, reading: Reading, beside:
     repeats: below.repeats + (isRepeat ? 1 : 0),
     rootFields: 1,
     credentials: reading.credentials.has(name) ? 1 : 0,
+    pages: below.pages + (isPage(node, field) ? 1 : 0),
   };
 }
 
+type Field = GraphQLField<unknown, unknown> | undefined;
+
+/** How often what is below a field counts. */
+function timesOf(node: FieldNode, field: Field, parent: Parent, below: Measure): number {
+  if (isPage(node, field)) return pageSize(node, field);
+  return below.pages > 0 && isFreeList(field, parent) ? MAX_PAGE_SIZE : 1;
+}
+
+const isPage = ({ arguments: given = [] }: FieldNode, field: Field): boolean =>
+  given.some(({ name }) => isPageArgument(name.value)) ||
+  field?.args.some(({ name }) => isPageArgument(name)) === true;
+
+/** A list of no said size. What is in a connection was counted with it; how many entities there are, their gateway has counted. */
+function isFreeList(field: Field, parent: Parent): boolean {
+  const isCounted = parent?.name.endsWith('Connection') === true || field?.name === '_entities';
+  return field !== undefined && !isCounted && isListType(getNullableType(field.type));
+}
+
 /** How many items a field may hold, after its `first` and `last`: those given, else their defaults, else 1. */
-function pageSize(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined): number {
+function pageSize(node: FieldNode, field: Field): number {
   const given = (node.arguments ?? []).filter(({ name }) => isPageArgument(name.value));
   if (given.length > 0) return Math.max(...given.map(({ value }) => itemsOf(value)));
   const defaults = (field?.args ?? []).filter(({ name }) => isPageArgument(name));
@@ -246,11 +271,13 @@ function nothing(): Measure {
     repeats: 0,
     introspection: 0,
     credentials: 0,
+    pages: 0,
   };
 }
 
 /** Adds to `total`, which it answers; depth is the deeper of the two. */
 function add(total: Measure, more: Measure): Measure {
+  total.pages += more.pages;
   for (const name of MEASURED) {
     total[name] = name === 'depth' ? Math.max(total.depth, more.depth) : total[name] + more[name];
   }

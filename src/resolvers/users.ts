@@ -193,10 +193,10 @@ export class UsersResolver {
   async sessions(
     @Root() user: User,
     @Args(() => ForwardPageArgs) page: ForwardPageArgs,
-    @Ctx() { app, actor }: Context,
+    @Ctx() { loaders, actor }: Context,
   ): Promise<SessionConnection | null> {
     if (isTombstone(user)) return null;
-    const sessions = await listSessions(app.db, user.id, page);
+    const sessions = await listSessions(loaders, user.id, page);
     return shapePage(sessions, (session) => shapeSession(session, actor));
   }
 }

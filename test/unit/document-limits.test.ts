@@ -28,7 +28,7 @@ const schema = buildSchema(`
   type _Service { sdl: String }
   type UserConnection { nodes: [User!]!, totalCount: Int! }
   type SessionConnection { nodes: [Session!]! }
-  type User { id: ID!, name: String, email: String, friend: User, sessions(first: Int = 20): SessionConnection }
+  type User { id: ID!, name: String, email: String, friend: User, friends: [User!], sessions(first: Int = 20): SessionConnection }
   type Session { id: ID!, device: String, user: User }
 `);
 
@@ -64,6 +64,12 @@ describe('what clients really send is allowed', () => {
       'query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { id name } ... on Session { id } } }',
     ],
     ['the schema asked for by a gateway', '{ _service { sdl } }'],
+    ['a list with a short page in each', '{ me { friends { sessions(first: 20) { nodes { id } } } } }'],
+    ['a page with a list in each', '{ users(first: 100) { nodes { friends { id friends { id name } } } } }'],
+    [
+      'pages of entities, as many as their gateway has counted',
+      'query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { sessions(first: 100) { nodes { id device } } } } }',
+    ],
     ['twelve levels', `{ me ${nested(11)} }`],
     ['thirty aliases', `{ me { ${times(30, (i) => `a${i}: id`)} } }`],
     ['one sign-in', 'mutation { signIn(login: "a", password: "b") { id } }'],
@@ -119,6 +125,16 @@ describe('a document that asks for too much is refused, and told which limit it 
     [
       'three pages in one another, by default',
       '{ users { nodes { sessions { nodes { user { sessions { nodes { id } } } } } } } }',
+      'at most 10000',
+    ],
+    [
+      'pages and lists by turns',
+      '{ users(first: 10) { nodes { friends { sessions(first: 10) { nodes { id } } } } } }',
+      'at most 10000',
+    ],
+    [
+      'a list of lists of pages, in fragments',
+      '{ me { friends { ...f } } } fragment f on User { friends { sessions(first: 1) { nodes { id } } } }',
       'at most 10000',
     ],
     [
