@@ -189,13 +189,15 @@ function rejected(reason: Rejection, service: ServiceAccess | null = null): Toke
 
 /** A refusal is told, and goes on record later, in a batch. */
 function refused(
-  { witness }: VerificationDeps,
+  { witness, catalogue }: VerificationDeps,
   { actor, client }: Asker,
-  { serviceId }: Question,
+  { serviceId: asked }: Question,
   claims: AccessClaims | undefined,
   answer: TokenAnswer,
 ): TokenAnswer {
   const askedBy = actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
+  // An id that no service has is the caller's own word: each made-up one would be an event of its own.
+  const serviceId = asked === undefined ? undefined : catalogue.service(asked)?.id;
   witness.refused({ reason: answer.reason ?? '', subject: claims?.sub, serviceId, askedBy, client });
   return answer;
 }
