@@ -5,7 +5,7 @@
 
 /** The domain's doors as a ladder: each rung may use its own and those below, never those above. */
 const LADDER = [
-  ['clock', 'ids', 'client', 'input', 'sealing', 'pages', 'one-time', 'outbox', 'outgoing'],
+  ['clock', 'ids', 'client', 'input', 'sealing', 'pages', 'one-time', 'same-time', 'outbox', 'outgoing'],
   ['audit', 'limits', 'mail', 'revocations', 'witness', 'ledger'],
   ['passwords', 'tokens', 'access', 'catalogue'],
   [

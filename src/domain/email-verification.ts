@@ -7,6 +7,7 @@ import type { Client } from './client.js';
 import { charge, type Limiters } from './limits.js';
 import { sendVerification, type MailDeps } from './mail.js';
 import { findOneTimeToken, spendOneTimeToken } from './one-time.js';
+import { inTheSameTime } from './same-time.js';
 
 export interface EmailVerificationDeps extends MailDeps {
   limiters: Limiters;
@@ -31,10 +32,18 @@ export async function verifyEmail(deps: EmailVerificationDeps, token: string, cl
   if (!isVerified) throw new AuthError('ONE_TIME_TOKEN_INVALID');
 }
 
-/** Mails a new link where there is an unconfirmed account with this address; tells nobody whether there is. @throws {AuthError} RATE_LIMITED */
+/**
+ * Mails a new link where there is an unconfirmed account with this address; tells nobody, neither by the answer nor by its
+ * time, whether there is one.
+ * @throws {AuthError} RATE_LIMITED
+ */
 export async function resendVerification(deps: EmailVerificationDeps, email: string): Promise<void> {
   const emailKey = lookupKey(email);
   await charge(deps.limiters, 'mailToAddress', emailKey);
+  await inTheSameTime(mailAgain(deps, emailKey));
+}
+
+async function mailAgain(deps: EmailVerificationDeps, emailKey: string): Promise<void> {
   await transaction(deps.db, async (unit) => {
     const user = await UserModel.query(unit.trx).findOne({ emailKey });
     if (user && !user.emailVerifiedAt && statusOf(user) === 'ACTIVE')

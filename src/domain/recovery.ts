@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
@@ -17,6 +16,7 @@ import {
 } from './one-time.js';
 import { hashPassword, requireGoodPassword, type PasswordDeps } from './passwords.js';
 import type { Feed } from './revocations.js';
+import { inTheSameTime } from './same-time.js';
 import { endSessions } from './sessions.js';
 
 export interface RecoveryDeps extends MailDeps, PasswordDeps {
@@ -24,9 +24,6 @@ export interface RecoveryDeps extends MailDeps, PasswordDeps {
   feed: Feed;
   limiters: Limiters;
 }
-
-/** Every answer takes so long, in milliseconds: several times what there is to do for an address that has an account. */
-const ANSWER_MS = 150;
 
 /**
  * Mails a link that sets the password anew where an account with this address may use it; tells nobody, neither by the
@@ -36,8 +33,7 @@ const ANSWER_MS = 150;
 export async function forgotPassword(deps: RecoveryDeps, email: string, client: Client): Promise<void> {
   const emailKey = lookupKey(email);
   await charge(deps.limiters, 'mailToAddress', emailKey);
-  const [outcome] = await Promise.allSettled([askForLink(deps, emailKey, client), delay(ANSWER_MS)]);
-  if (outcome.status === 'rejected') throw outcome.reason;
+  await inTheSameTime(askForLink(deps, emailKey, client));
 }
 
 async function askForLink(deps: RecoveryDeps, emailKey: string, client: Client): Promise<void> {

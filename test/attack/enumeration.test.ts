@@ -86,6 +86,21 @@ describe('at the door nobody can tell who lives here', () => {
     expect(await codes(ana.username)).toEqual(await codes('nobody-with-this-name'));
   });
 
+  it('by how long it takes to ask for another confirmation mail', async () => {
+    const ana = await join(app);
+    const timeOf = async (email: string) => {
+      const startedAt = performance.now();
+      const answer = await app.graphql(
+        'mutation ($email: EmailAddress!) { resendVerificationEmail(email: $email) }',
+        { email },
+      );
+      expect(answer.data).toEqual({ resendVerificationEmail: true });
+      return performance.now() - startedAt;
+    };
+    // Every answer waits for the same moment, which is far beyond what there is to do.
+    for (const email of [ana.email, 'nobody@example.test']) expect(await timeOf(email)).toBeGreaterThan(140);
+  });
+
   it('by a stranger’s token: somebody else’s account is not found, like one that is not there', async () => {
     const [ana, eve] = [await join(app), await join(app)];
     const ask = (id: string) =>
