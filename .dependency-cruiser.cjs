@@ -7,7 +7,7 @@
 const LADDER = [
   ['clock', 'ids', 'client', 'input', 'sealing', 'pages', 'one-time', 'same-time', 'outbox', 'outgoing'],
   ['audit', 'limits', 'mail', 'revocations', 'witness', 'ledger'],
-  ['passwords', 'tokens', 'access', 'catalogue'],
+  ['passwords', 'tokens', 'access', 'administration', 'catalogue'],
   [
     'accounts',
     'services',

@@ -2,9 +2,10 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { BusinessRoleModel, queryBusinessRoles, type BusinessRoleRow } from '../db/models/business-role.js';
 import { ServiceModel } from '../db/models/service.js';
-import { transaction, type Unit } from '../db/transaction.js';
+import type { Unit } from '../db/transaction.js';
 import { AuthError, badInput, conflict } from '../errors.js';
 import { administer, requireHolds, type Authority, type UserActor } from './access.js';
+import { administration } from './administration.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { isId, newId } from './ids.js';
@@ -156,7 +157,7 @@ async function change(
   actor: UserActor,
   work: (unit: Unit, own: Authority) => Promise<string>,
 ): Promise<BusinessRoleRow> {
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'roles:manage');
     const id = await work(unit, own);
     revoke(deps.feed, unit, { kind: 'roles', key: id });

@@ -3,6 +3,7 @@ import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
 import { lockAdministration, requireNotLastOwner, requireStanding, type UserActor } from './access.js';
 import { erasePresence, ownNames, type AccountDeps } from './accounts.js';
+import { administration } from './administration.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import type { Limiters } from './limits.js';
@@ -84,7 +85,7 @@ export async function deleteOwnAccount(
 ): Promise<void> {
   requireSoundPassword('password', password);
   await provePassword(deps, actor, password, client);
-  await transaction(deps.db, async (unit) => {
+  await administration(deps.db, async (unit) => {
     await lockAdministration(unit.trx);
     await requireStanding(unit.trx, actor);
     await requireNotLastOwner(unit.trx, actor.id);

@@ -1,5 +1,4 @@
 import type { UserModel } from '../db/models/user.js';
-import { transaction } from '../db/transaction.js';
 import { conflict } from '../errors.js';
 import { administer, type UserActor } from './access.js';
 import {
@@ -12,6 +11,7 @@ import {
   type AccountDeps,
   type ProfileInput,
 } from './accounts.js';
+import { administration } from './administration.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { charge, type Limiters } from './limits.js';
@@ -38,7 +38,7 @@ export async function inviteAccount(
   client: Client,
 ): Promise<UserModel> {
   const profile = readInvitedProfile(deps, input);
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'users:manage');
     const roles = await findGrantable(deps, unit, own, roleIds ?? []);
     await requireFree(unit.trx, profile);

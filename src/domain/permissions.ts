@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { PermissionModel } from '../db/models/permission.js';
-import { transaction, type Unit } from '../db/transaction.js';
+import type { Unit } from '../db/transaction.js';
 import { AuthError, badInput, conflict } from '../errors.js';
 import {
   administer,
@@ -11,6 +11,7 @@ import {
   type Authority,
   type UserActor,
 } from './access.js';
+import { administration } from './administration.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { description, readFields } from './input.js';
@@ -68,7 +69,7 @@ export async function createPermission(
 ): Promise<PermissionModel> {
   const permission = readFields(fields, given, []);
   const { name } = permission;
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     await administer(unit.trx, actor, 'roles:manage');
     if (await exists(unit, name)) throw conflict('name', 'Permission already exists');
     if (isReserved(name)) throw badInput([{ name: 'name', message: RESERVED }]);
@@ -108,7 +109,7 @@ export async function deletePermission(
   name: string,
   client: Client,
 ): Promise<void> {
-  await transaction(deps.db, async (unit) => {
+  await administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'roles:manage');
     await requireDeletable(unit, name);
     const carriers = await findCarriers(unit, name);

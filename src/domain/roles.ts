@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { RoleModel } from '../db/models/role.js';
 import { UserModel } from '../db/models/user.js';
-import { transaction, type Unit } from '../db/transaction.js';
+import type { Unit } from '../db/transaction.js';
 import { AuthError, badInput, conflict } from '../errors.js';
 import { statusOf } from './accounts.js';
 import {
@@ -13,6 +13,7 @@ import {
   type Authority,
   type UserActor,
 } from './access.js';
+import { administration } from './administration.js';
 import { record } from './audit.js';
 import type { Catalogue } from './catalogue.js';
 import type { Client } from './client.js';
@@ -184,7 +185,7 @@ async function change(
   actor: UserActor,
   work: (unit: Unit, own: Authority) => Promise<{ id: string }>,
 ): Promise<RoleModel> {
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'roles:manage');
     const { id } = await work(unit, own);
     revoke(deps.feed, unit, { kind: 'roles', key: id });

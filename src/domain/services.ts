@@ -2,9 +2,10 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { ServiceModel } from '../db/models/service.js';
 import { ServiceTokenModel } from '../db/models/service-token.js';
-import { transaction, type Unit } from '../db/transaction.js';
+import type { Unit } from '../db/transaction.js';
 import { AuthError, conflict } from '../errors.js';
 import { administer, type UserActor } from './access.js';
+import { administration } from './administration.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { isId, newId } from './ids.js';
@@ -150,7 +151,7 @@ async function change(
   actor: UserActor,
   work: (unit: Unit) => Promise<{ id: string }>,
 ): Promise<ServiceModel> {
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     await administer(unit.trx, actor, 'services:manage');
     const { id } = await work(unit);
     revoke(deps.feed, unit, { kind: 'roles', key: id });

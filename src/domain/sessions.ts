@@ -5,6 +5,7 @@ import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
 import { administer, readAuthority, requireOutranks, type UserActor } from './access.js';
+import { administration } from './administration.js';
 import type { Client } from './client.js';
 import { isId } from './ids.js';
 import { readForward, type Order, type Page, type PageRequest } from './pages.js';
@@ -57,12 +58,11 @@ export async function revokeSession(
   id: string,
   client: Client,
 ): Promise<void> {
-  await transaction(deps.db, async (unit) => {
-    const session = isId(id)
-      ? await SessionModel.query(unit.trx).findById(id).whereNull('endedAt')
-      : undefined;
-    if (!session || !(session.userId === actor.id || actor.permissions.has('sessions:manage')))
-      throw new AuthError('NOT_FOUND');
+  const session = isId(id) ? await SessionModel.query(deps.db).findById(id).whereNull('endedAt') : undefined;
+  if (!session || !(session.userId === actor.id || actor.permissions.has('sessions:manage')))
+    throw new AuthError('NOT_FOUND');
+  const act = session.userId === actor.id ? transaction : administration;
+  await act(deps.db, async (unit) => {
     if (session.userId !== actor.id) await requireMayManageSessions(unit, actor, session.userId);
     await endSessions(deps.feed, unit, session.userId, session.id, {
       reason: 'revoked',
@@ -79,7 +79,7 @@ export async function revokeUserSessions(
   userId: string,
   client: Client,
 ): Promise<number> {
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     const user = isId(userId) ? await UserModel.query(unit.trx).findById(userId) : undefined;
     if (!user) throw new AuthError('NOT_FOUND');
     await requireMayManageSessions(unit, actor, user.id);

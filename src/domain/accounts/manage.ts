@@ -1,5 +1,5 @@
 import { UserModel } from '../../db/models/user.js';
-import { transaction, type Unit } from '../../db/transaction.js';
+import type { Unit } from '../../db/transaction.js';
 import { AuthError, badInput, conflict } from '../../errors.js';
 import {
   administer,
@@ -10,6 +10,7 @@ import {
   type Authority,
   type UserActor,
 } from '../access.js';
+import { administration } from '../administration.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import { isId } from '../ids.js';
@@ -184,7 +185,7 @@ export async function manage(
   work: (unit: Unit, target: UserModel, own: Authority) => Promise<UserModel>,
   { permission = 'users:manage', endsStanding = false, checksRank = true }: Management = {},
 ): Promise<UserModel> {
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, permission);
     const target = isId(id) ? await UserModel.query(unit.trx).findById(id).forUpdate() : undefined;
     if (!target) throw new AuthError('NOT_FOUND');

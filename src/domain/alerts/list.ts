@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 import { AlertModel } from '../../db/models/alert.js';
-import { transaction } from '../../db/transaction.js';
 import { AuthError } from '../../errors.js';
 import { administer, type UserActor } from '../access.js';
+import { administration } from '../administration.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import { isId } from '../ids.js';
@@ -34,7 +34,7 @@ export async function acknowledgeAlert(
   id: string,
   client: Client,
 ): Promise<AlertModel> {
-  return transaction(db, async ({ trx }) => {
+  return administration(db, async ({ trx }) => {
     await administer(trx, actor, 'alerts:manage');
     const alert = isId(id) ? await AlertModel.query(trx).findById(id) : undefined;
     if (!alert) throw new AuthError('NOT_FOUND');

@@ -2,9 +2,10 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import type { ServiceModel } from '../../db/models/service.js';
 import { ServiceTokenModel } from '../../db/models/service-token.js';
-import { transaction, type Unit } from '../../db/transaction.js';
+import type { Unit } from '../../db/transaction.js';
 import { AuthError, badInput, conflict } from '../../errors.js';
 import { administer, requireHolds, type Authority, type UserActor } from '../access.js';
+import { administration } from '../administration.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import type { Clock } from '../clock.js';
@@ -160,7 +161,7 @@ async function manage<T extends { id: string }>(
   actor: UserActor,
   work: (unit: Unit, own: Authority) => Promise<T>,
 ): Promise<T> {
-  return transaction(deps.db, async (unit) => {
+  return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'services:manage');
     const done = await work(unit, own);
     revoke(deps.feed, unit, { kind: 'roles', key: done.id });
