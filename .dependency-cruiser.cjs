@@ -5,7 +5,19 @@
 
 /** The domain's doors as a ladder: each rung may use its own and those below, never those above. */
 const LADDER = [
-  ['clock', 'ids', 'client', 'input', 'sealing', 'pages', 'one-time', 'same-time', 'outbox', 'outgoing'],
+  [
+    'clock',
+    'ids',
+    'client',
+    'input',
+    'sealing',
+    'pages',
+    'one-time',
+    'same-time',
+    'turns',
+    'outbox',
+    'outgoing',
+  ],
   ['audit', 'limits', 'mail', 'revocations', 'witness', 'ledger'],
   ['passwords', 'tokens', 'access', 'administration', 'catalogue'],
   [

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 
 import { AuthError, badInput } from '../errors.js';
 import type { Catalogue } from './catalogue.js';
+import { takeTurns } from './turns.js';
 
 /** What a report covers: days of the calendar in UTC, both included; with a service, only accounts that have access to it. */
 export interface ReportRequest {
@@ -42,6 +43,9 @@ const COUNTED: Record<string, keyof ReportRow> = {
   'account.deleted': 'deletedAccounts',
 };
 
+/** Each reads as much as a year's events. */
+const turns = takeTurns({ atOnce: 1, longest: 50, message: 'Too many reports are being made right now.' });
+
 // What an event tells of the account, as an id where it can be one.
 const ACCOUNT = `case when coalesce(subject, actor) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then coalesce(subject, actor)::uuid end`;
 
@@ -69,7 +73,9 @@ const REPORT = `
 
 /**
  * Counts sign-ins, failures, denials, accepted verifications, new and deleted accounts by day, role and service.
- * @throws {AuthError} BAD_USER_INPUT for days that do not follow one another or are more than 366, NOT_FOUND for an unknown service
+ * Reports are made one after the other.
+ * @throws {AuthError} BAD_USER_INPUT for days that do not follow one another or are more than 366, NOT_FOUND for an unknown
+ *   service, RATE_LIMITED or SERVICE_UNAVAILABLE when too many ask for one
  */
 export async function accessReport(
   { db, catalogue }: { db: Knex; catalogue: Catalogue },
@@ -78,12 +84,10 @@ export async function accessReport(
   requireSoundPeriod(request);
   const service = request.serviceId?.toLowerCase() ?? null;
   if (service !== null && !catalogue.service(service)) throw new AuthError('NOT_FOUND');
-  const { rows } = await db.raw<{ rows: Counted[] }>(REPORT, {
-    from: request.from,
-    to: request.to,
-    service,
-    types: Object.keys(COUNTED),
-  });
+  const { from, to } = request;
+  const { rows } = await turns(db, () =>
+    db.raw<{ rows: Counted[] }>(REPORT, { from, to, service, types: Object.keys(COUNTED) }),
+  );
   return [...gather(rows).values()];
 }
 
