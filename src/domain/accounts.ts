@@ -15,7 +15,7 @@ export type { AccountDeps } from './accounts/deps.js';
 export { listAccounts, type AccountFilter, type AccountOrder } from './accounts/list.js';
 export { eraseAccount } from './accounts/erase.js';
 export { exportAccount } from './accounts/export.js';
-export { findGrantable } from './accounts/granting.js';
+export { authorityOfNewcomers, findGrantable, gainOf } from './accounts/granting.js';
 export {
   deleteAccount,
   manage,

@@ -45,7 +45,7 @@ export const eventTypes = {
   'permission.created': ['permission'],
   'permission.updated': ['permission'],
   'permission.deleted': ['permission', 'roles', 'businessRoles'],
-  'roles.set': ['before', 'after'],
+  'roles.set': ['before', 'after', 'ranks', 'gained'],
   'alert.acknowledged': ['rule'],
   'service.created': ['service'],
   'service.updated': ['service', 'before', 'after'],

@@ -2,8 +2,10 @@ import type { UserModel } from '../db/models/user.js';
 import { conflict } from '../errors.js';
 import { administer, type UserActor } from './access.js';
 import {
+  authorityOfNewcomers,
   createInvitedAccount,
   findGrantable,
+  gainOf,
   manage,
   readInvitedProfile,
   requireExisting,
@@ -46,7 +48,8 @@ export async function inviteAccount(
     const about = { actor: actor.id, subject: user.id };
     await record(unit.trx, client, { type: 'account.created', ...about, details: { by: 'administrator' } });
     const after = roles.map((role) => role.name).sort();
-    await record(unit.trx, client, { type: 'roles.set', ...about, details: { before: [], after } });
+    const gain = await gainOf(unit, user.id, authorityOfNewcomers(deps));
+    await record(unit.trx, client, { type: 'roles.set', ...about, details: { before: [], after, ...gain } });
     await record(unit.trx, client, { type: 'account.invited', ...about });
     await sendInvitation(deps, unit, user);
     return user;

@@ -1,7 +1,7 @@
 import { RoleModel } from '../../db/models/role.js';
 import type { Unit } from '../../db/transaction.js';
 import { AuthError } from '../../errors.js';
-import { OWNER_ROLE, requireHolds, requireOutranks, type Authority } from '../access.js';
+import { OWNER_ROLE, readAuthority, requireHolds, requireOutranks, type Authority } from '../access.js';
 import { isId } from '../ids.js';
 import type { AccountDeps } from './deps.js';
 
@@ -74,4 +74,36 @@ export async function requireMayReaddress(
     throw new AuthError('FORBIDDEN', {
       message: `You cannot move this account to another address, as it holds ${beyond.permission} and you do not.`,
     });
+}
+
+/** What a change of roles brought, for the record: roles can be renamed or gone by the time that somebody looks. */
+export interface Gain {
+  /** The account's before and after. */
+  ranks: [before: number, after: number];
+  /** Permissions of the platform that it did not hold before, by name. */
+  gained: string[];
+}
+
+/** What an account has gained over `before`, within the transaction that changed its roles. */
+export async function gainOf(
+  { trx }: Unit,
+  userId: string,
+  before: Pick<Authority, 'rank' | 'permissions'>,
+): Promise<Gain> {
+  const after = await readAuthority(trx, userId);
+  const added = [...after.permissions].filter((permission) => !before.permissions.has(permission));
+  const gained = await trx('permissions')
+    .whereIn('name', added)
+    .where({ builtIn: true })
+    .orderBy('name')
+    .pluck<string[]>('name');
+  return { ranks: [before.rank, after.rank], gained };
+}
+
+/** What anybody is who signs up: what a new account's roles are measured by. */
+export function authorityOfNewcomers({
+  catalogue,
+}: Pick<AccountDeps, 'catalogue'>): Pick<Authority, 'rank' | 'permissions'> {
+  const role = catalogue.role(catalogue.defaultRole);
+  return { rank: role?.rank ?? 0, permissions: new Set(role?.permissions) };
 }

@@ -17,7 +17,7 @@ import { isId } from '../ids.js';
 import { sendCredentialNotice, type NoticeDeps } from '../mail.js';
 import { changeProfile } from './change-profile.js';
 import type { AccountDeps } from './deps.js';
-import { findRoles, requireMayGrant, requireMayReaddress } from './granting.js';
+import { findRoles, gainOf, requireMayGrant, requireMayReaddress } from './granting.js';
 import { keysOf } from './names.js';
 import { readProfileChanges, type ProfileInput } from './profile.js';
 import { changeStanding, erasePresence, now, raiseVersion } from './standing.js';
@@ -155,7 +155,7 @@ export async function setRoles(
         type: 'roles.set',
         actor: actor.id,
         subject: target.id,
-        details: { before: [...before.roles].sort(), after },
+        details: { before: [...before.roles].sort(), after, ...(await gainOf(unit, target.id, before)) },
       });
       return raiseVersion(deps, unit, target.id, {});
     },

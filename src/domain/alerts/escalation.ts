@@ -24,9 +24,21 @@ export async function findEscalations({ trx, events }: Looking): Promise<Suspici
   return found;
 }
 
+/** What is on record of a grant. */
+interface Grant {
+  before: string[];
+  after: string[];
+  /** These two as of the grant; events of earlier versions lack them, and are judged by what the roles are now. */
+  ranks?: [before: number, after: number];
+  gained?: string[];
+}
+
 async function judgeGrant(trx: Knex, event: AuditEventModel): Promise<Suspicion | undefined> {
-  const { before, after } = event.details as { before: string[]; after: string[] };
-  const gains = gainsOf(await mightOf(trx, before), await mightOf(trx, after));
+  const { before, after, ranks, gained } = event.details as unknown as Grant;
+  const gains =
+    ranks && gained
+      ? gainsOf({ rank: ranks[0], permissions: [] }, { rank: ranks[1], permissions: gained })
+      : gainsOf(await mightOf(trx, before), await mightOf(trx, after));
   if (!gains) return undefined;
   const isOwner = after.includes(OWNER_ROLE) && !before.includes(OWNER_ROLE);
   return {
