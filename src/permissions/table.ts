@@ -153,7 +153,8 @@ export const table: Record<string, Record<string, Row>> = {
   Role: {
     ...open('id name description rank builtIn'),
     permissions: row(signedIn),
-    userCount: row(signedIn),
+    // How many there are of anything is no business of theirs, and dear to count.
+    userCount: row(has('roles:read')),
   },
   BusinessRole: open('id name description service permissions'),
   Service: {

@@ -99,7 +99,7 @@ export class RolesResolver {
     return loaders.of('permissionsOfRole').load(id);
   }
 
-  @FieldResolver(() => Int, { description: 'How many accounts have it.' })
+  @FieldResolver(() => Int, { description: 'How many accounts have it; for holders of roles:read.' })
   async userCount(@Root() { id }: Role, @Ctx() { loaders }: Context): Promise<number> {
     return loaders.of('userCountOfRole').load(id);
   }

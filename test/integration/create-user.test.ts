@@ -122,7 +122,11 @@ describe('an account that an administrator opens', () => {
     );
     expect(events).toEqual([
       { type: 'account.created', actor: owner.id, details: { by: 'administrator' } },
-      { type: 'roles.set', actor: owner.id, details: { before: [], after: ['USER'], ranks: [10, 10], gained: [] } },
+      {
+        type: 'roles.set',
+        actor: owner.id,
+        details: { before: [], after: ['USER'], ranks: [10, 10], gained: [] },
+      },
       { type: 'account.invited', actor: owner.id, details: null },
     ]);
   });

@@ -226,8 +226,11 @@ describe('what may be seen through a reference', () => {
     expect(await seen(as(ana))).toEqual([own, null, null]);
     expect(await seen(as(staff))).toEqual([own, high, null]);
     expect(await seen()).toEqual([own, high, null]);
-    const inside = '... on Role { name userCount permissions { name } }';
+    const inside = '... on Role { name permissions { name } }';
+    const count = '... on Role { name userCount }';
     expect(await seen(as(staff), inside)).toMatchObject([own, high, null]);
+    expect(await seen(as(staff), count)).toMatchObject([own, high, null]);
+    expect(await seen(as(ana), count)).toEqual([null, null, null]);
     expect(await seen(as(ana), inside)).toMatchObject([{ ...own, permissions: [] }, null, null]);
     expect(await seen({}, inside)).toEqual([null, null, null]);
   });

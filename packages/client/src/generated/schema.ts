@@ -841,7 +841,7 @@ export type Role = {
   readonly permissions: ReadonlyArray<Permission>;
   /** Its place in the order of roles; higher is more. */
   readonly rank: Scalars['Int']['output'];
-  /** How many accounts have it. */
+  /** How many accounts have it; for holders of roles:read. */
   readonly userCount: Scalars['Int']['output'];
 };
 
