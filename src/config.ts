@@ -3,6 +3,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSyn
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
 
 /** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
 export const LONGEST_ACCESS_TOKEN_SECONDS = 7200;
@@ -92,6 +93,8 @@ export const variables = {
     .string()
     .regex(/^[^\p{Cc}\p{Cs}:]{1,64}$/u, 'must have 1 to 64 characters and no colon')
     .default('authgraph'),
+  WEBAUTHN_RP_ID: rpId.optional(),
+  WEBAUTHN_ORIGINS: list.pipe(z.array(passkeyOrigin)).optional(),
   SIGNING_ALGORITHM: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),
   SIGNING_KEY_LEAD_SECONDS: seconds(900, 1, 604_800),
   SIGNING_KEY_ROTATION_SECONDS: seconds(2_592_000, 1, 31_536_000),
@@ -147,6 +150,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   // A list says the same of each of its parts.
   const mistakes = parsed.success ? [] : [...new Set(parsed.error.issues.map(describeIssue))];
   mistakes.push(...webhookMistakes(given));
+  if (parsed.success) mistakes.push(...webauthnMistakes(parsed.data));
   if (production) mistakes.push(...productionMistakes(given));
   if (!parsed.success || mistakes.length > 0) throw new ConfigError(mistakes);
   return group(parsed.data, production, secretsOf(parsed.data));
@@ -225,6 +229,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
       claims: v.ACCESS_TOKEN_CLAIMS,
     },
     mfa: { issuer: v.MFA_ISSUER },
+    webauthn: webauthnOf(v),
     signingKeys: {
       algorithm: v.SIGNING_ALGORITHM,
       leadSeconds: v.SIGNING_KEY_LEAD_SECONDS,
