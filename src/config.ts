@@ -149,8 +149,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const production = given['NODE_ENV'] === 'production';
   // A list says the same of each of its parts.
   const mistakes = parsed.success ? [] : [...new Set(parsed.error.issues.map(describeIssue))];
-  mistakes.push(...webhookMistakes(given));
-  if (parsed.success) mistakes.push(...webauthnMistakes(parsed.data));
+  mistakes.push(...webhookMistakes(given), ...(parsed.success ? webauthnMistakes(parsed.data) : []));
   if (production) mistakes.push(...productionMistakes(given));
   if (!parsed.success || mistakes.length > 0) throw new ConfigError(mistakes);
   return group(parsed.data, production, secretsOf(parsed.data));

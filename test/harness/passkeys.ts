@@ -122,7 +122,7 @@ export function device({ algorithm = 'ES256', synced = false, counts = true }: M
           clientDataJSON: client.toString('base64url'),
           authenticatorData: data.toString('base64url'),
           signature: signature.toString('base64url'),
-          ...(userHandle == null ? {} : { userHandle }),
+          ...(typeof userHandle === 'string' ? { userHandle } : {}),
         },
       };
     },
@@ -187,7 +187,7 @@ export function cbor(value: Cbor): Buffer {
     return Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)]);
   if (Buffer.isBuffer(value)) return Buffer.concat([head(2, value.length), value]);
   if (Array.isArray(value)) return Buffer.concat([head(4, value.length), ...value.map(cbor)]);
-  return Buffer.concat([head(5, value.size), ...[...value].flat().map((part) => cbor(part as Cbor))]);
+  return Buffer.concat([head(5, value.size), ...[...value].flat().map((part) => cbor(part))]);
 }
 
 function head(major: number, count: number): Buffer {

@@ -109,7 +109,7 @@ describe('registering a passkey', () => {
     expect(await listOf(ana)).toEqual([data['registerPasskey']]);
     const [stored] = await look('select * from passkeys where user_id = $1', [ana.id]);
     expect(stored).toMatchObject({
-      transports: ['internal', 'hybrid'],
+      transports: ['hybrid', 'internal'],
       device_type: 'singleDevice',
       backed_up: false,
       aaguid: '07070707-0707-0707-0707-070707070707',
@@ -132,7 +132,7 @@ describe('registering a passkey', () => {
     expect(await listOf(ana)).toMatchObject([{ name: 'Passkey 1' }, { name: 'Passkey 2' }]);
     const options = optionsIn(await passkeysOf(app, ana).options(ana.password));
     expect(options['excludeCredentials']).toEqual(
-      [first, second].map(({ id }) => ({ id, type: 'public-key', transports: ['internal', 'hybrid'] })),
+      [first, second].map(({ id }) => ({ id, type: 'public-key', transports: ['hybrid', 'internal'] })),
     );
   });
 
@@ -217,7 +217,7 @@ describe('signing in by a passkey', () => {
       expect(options).toMatchObject({
         rpId: RP_ID,
         userVerification: 'required',
-        allowCredentials: [{ id: own.id, type: 'public-key', transports: ['internal', 'hybrid'] }],
+        allowCredentials: [{ id: own.id, type: 'public-key', transports: ['hybrid', 'internal'] }],
       });
       expect(codeOf(await visitorOf(app).signIn(own.get(options)))).toBeUndefined();
       // Older keys keep no user beside the key, and need none where the account was named.

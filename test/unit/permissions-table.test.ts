@@ -46,6 +46,7 @@ const PRIVATE = [
     'updatedAt',
     'deletedAt',
     'sessions',
+    'passkeys',
   ],
 ];
 const PUBLIC = ['id', 'username', 'firstName', 'lastName', 'createdAt'];

@@ -32,7 +32,7 @@ export async function issueChallenge(db: Knex, { boundTo, ...asked }: Asked): Pr
       challengeHash: digest(challenge),
       ...asked,
       boundTo: boundTo ?? null,
-      expiresAt: db.raw("now() + ? * interval '1 second'", [LIFE_SECONDS]) as unknown as Date,
+      expiresAt: db.raw("now() + ? * interval '1 second'", [LIFE_SECONDS]),
     })
     .returning([]);
   return challenge;
@@ -50,7 +50,7 @@ export async function spendChallenge(
     .whereRaw('bound_to is not distinct from ?::uuid', [boundTo])
     .whereNull('usedAt')
     .where('expiresAt', '>', db.raw('now()'))
-    .patch({ usedAt: db.raw('now()') as unknown as Date })
+    .patch({ usedAt: db.raw('now()') })
     .returning('*');
   return spent;
 }
@@ -59,7 +59,7 @@ async function voidChallenges(db: Knex, boundTo: string): Promise<void> {
   await WebauthnChallengeModel.query(db)
     .where({ boundTo })
     .whereNull('usedAt')
-    .patch({ usedAt: db.raw('now()') as unknown as Date });
+    .patch({ usedAt: db.raw('now()') });
 }
 
 /** Forgets challenges that are over. */

@@ -25,7 +25,7 @@ const Y = Buffer.from('225820', 'hex');
 function makeDecoy(): Pick<PasskeyModel, 'credentialId' | 'publicKey' | 'deviceType'> {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-  const [atX, atY] = [x, y].map((half) => Buffer.from(String(half), 'base64url')) as [Buffer, Buffer];
+  const [atX, atY] = [x, y].map((half) => Buffer.from(half, 'base64url')) as [Buffer, Buffer];
   return {
     credentialId: Buffer.alloc(16),
     publicKey: Buffer.concat([KTY_EC2, X, atX, Y, atY]),

@@ -56,9 +56,10 @@ function faultOf(
 /** Whoever is not named beforehand is named by what the authenticator keeps beside the key (WebAuthn §7.2, step 6). */
 function mayAnswer(given: Assertion, challenge: WebauthnChallengeModel, { userId }: PasskeyModel): boolean {
   const { userHandle } = given.response;
-  const isNamed = userHandle != null && Buffer.from(userHandle, 'base64url').equals(handleOf(userId));
+  const isNamed =
+    typeof userHandle === 'string' && Buffer.from(userHandle, 'base64url').equals(handleOf(userId));
   if (challenge.discoverable) return isNamed;
-  return challenge.userId === userId && (isNamed || userHandle == null);
+  return challenge.userId === userId && (isNamed || !userHandle);
 }
 
 /** Authenticators that count nothing say zero each time (WebAuthn §6.1.1). */
@@ -75,7 +76,7 @@ export async function keepUse(
   const kept = await PasskeyModel.query(unit.trx)
     .findById(id)
     .whereRaw('(counter < ? or (counter = 0 and ? = 0))', [counter, counter])
-    .patch({ counter, backedUp, lastUsedAt: unit.trx.raw('now()') as unknown as Date });
+    .patch({ counter, backedUp, lastUsedAt: unit.trx.raw('now()') });
   if (kept === 0) return false;
   const details = { passkey: id, act };
   await record(unit.trx, client, { type: 'passkey.used', actor: userId, subject: userId, details });

@@ -45,7 +45,8 @@ async function requireRoom(unit: Unit, userId: string): Promise<PasskeyModel[]> 
 
 /**
  * Adds the passkey that the browser has made; every other session of the account ends.
- * @throws {AuthError} BAD_USER_INPUT for what was not made for us, now, by somebody verified; CONFLICT when it is known
+ * @throws {AuthError} BAD_USER_INPUT for what was not made for us, now, by somebody verified; INSUFFICIENT_AAL, INVALID_CREDENTIALS
+ *   when the password was changed since; CONFLICT when it is known or there are 20
  */
 export async function registerPasskey(
   deps: MfaDeps,
@@ -55,13 +56,14 @@ export async function registerPasskey(
   client: Client,
 ): Promise<PasskeyModel> {
   const attestation = readAttestation(response);
-  const name = givenName == null ? undefined : readName(givenName);
+  const name = typeof givenName === 'string' ? readName(givenName) : undefined;
   const { made, askedAt } = await receive(deps, actor, attestation, client);
   return transaction(deps.db, async (unit) => {
     const user = await hold(unit, actor);
     // Whoever knew the password then may not know it now.
     if (user.passwordChangedAt && user.passwordChangedAt > askedAt)
       throw new AuthError('INVALID_CREDENTIALS');
+    await requireFreshFactor(unit, actor);
     const { length } = await requireRoom(unit, user.id);
     const passkey = await add(unit, user.id, made, name ?? `Passkey ${length + 1}`);
     await endOthers(deps, unit, actor, client);
@@ -87,11 +89,13 @@ async function receive(
 }
 
 async function add(unit: Unit, userId: string, made: NewPasskey, name: string): Promise<PasskeyModel> {
-  const [added] = await PasskeyModel.query(unit.trx)
-    .insert([{ id: newId(), userId, name, ...made }])
+  const id = newId();
+  const added: unknown[] = await unit
+    .trx('passkeys')
+    .insert({ id, userId, name, ...made })
     .onConflict('credentialId')
     .ignore()
-    .returning('*');
-  if (!added) throw new AuthError('CONFLICT', { message: 'This passkey is registered already.' });
-  return added;
+    .returning('id');
+  if (added.length === 0) throw new AuthError('CONFLICT', { message: 'This passkey is registered already.' });
+  return PasskeyModel.query(unit.trx).findById(id).throwIfNotFound();
 }

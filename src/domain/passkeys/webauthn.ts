@@ -124,7 +124,8 @@ export async function verifyCreation(
     credentialId: Buffer.from(credential.id, 'base64url'),
     publicKey: Buffer.from(credential.publicKey),
     counter: credential.counter,
-    transports: [...new Set(made.response.transports)].filter((name) => TRANSPORTS.has(name)),
+    // In one order, so that pretended ones are like them.
+    transports: [...new Set(made.response.transports)].filter((name) => TRANSPORTS.has(name)).sort(),
     aaguid,
     deviceType: credentialDeviceType,
     backedUp: credentialBackedUp,

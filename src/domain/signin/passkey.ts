@@ -33,7 +33,7 @@ export async function passkeySignInOptions(
   login: string | null | undefined,
 ): Promise<PasskeyOptions> {
   const purpose = 'sign-in';
-  if (login == null)
+  if (typeof login !== 'string')
     return requestOptions(config, await issueChallenge(db, { purpose, userId: null, discoverable: true }));
   requireSoundLogin(login);
   const user = await findByLogin(db, login);
