@@ -115,6 +115,10 @@ describe('the table of permissions', () => {
         'signUp',
         'verifyEmail',
         'verifyMfa',
+        'passkeySignInOptions',
+        'signInWithPasskey',
+        'passkeyChallengeOptions',
+        'verifyMfaWithPasskey',
       ].sort(),
     );
   });
