@@ -214,6 +214,7 @@ describe('nobody registers', () => {
 
   it.each<[string, string, Lies]>([
     ['what was made on a page that is not ours', 'origin', { origin: 'https://evil.test' }],
+    ['what was made on our page shown inside another’s', 'origin', { crossOrigin: true }],
     ['what was made for another service', 'proof', { rpId: 'evil.test' }],
     ['what its device has not verified anybody for', 'proof', { userVerified: false }],
     ['the use of a passkey', 'proof', { type: 'webauthn.get' }],

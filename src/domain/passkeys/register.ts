@@ -81,8 +81,9 @@ async function receive(
 ): Promise<{ made: NewPasskey; askedAt: Date }> {
   const spent = await spendChallenge(deps.db, attestation.client.challenge, 'register', actor.sessionId);
   const made = await verifyCreation(deps.config, attestation);
-  if (spent && made) return { made, askedAt: spent.createdAt };
-  const aboutPage = isOurs(deps.config, attestation.client) ? 'proof' : 'origin';
+  const isOurPage = isOurs(deps.config, attestation.client);
+  if (spent && isOurPage && made) return { made, askedAt: spent.createdAt };
+  const aboutPage = isOurPage ? 'proof' : 'origin';
   const fault = spent ? aboutPage : 'challenge';
   await recordFault(deps.db, { fault, userId: actor.id }, 'register', client);
   throw badResponse('Was not made for this, or came too late; begin anew.');

@@ -45,7 +45,8 @@ const assertion = z.object({
     clientDataJSON: bytes(MOST_BYTES),
     authenticatorData: bytes(MOST_BYTES),
     signature: bytes(MOST_BYTES),
-    userHandle: bytes(64).nullish(),
+    // Some browsers write none as ''.
+    userHandle: bytes(64).or(z.literal('')).nullish(),
   }),
 });
 
