@@ -10,7 +10,7 @@ import { issueChallenge, type Purpose } from './passkeys/challenge.js';
 import { judge, keepUse, recordFault, type Act } from './passkeys/judge.js';
 import { noteChange, passkeysOf, readName, requireFreshFactor } from './passkeys/own.js';
 import { readAssertion, type Assertion } from './passkeys/response.js';
-import { describePasskey, requestOptions, type PasskeyOptions } from './passkeys/webauthn.js';
+import { describePasskey, library, requestOptions, type PasskeyOptions } from './passkeys/webauthn.js';
 import { PASSKEY_METHODS, passkeyMethods, withdrawMethods, type Tokens } from './sessions.js';
 
 export type { PasskeyModel as StoredPasskey } from '../db/models/passkey.js';
@@ -21,6 +21,11 @@ export { passkeysOf } from './passkeys/own.js';
 export { passkeyRegistrationOptions, registerPasskey } from './passkeys/register.js';
 export { readAssertion } from './passkeys/response.js';
 export { describePasskey, requestOptions, type PasskeyOptions } from './passkeys/webauthn.js';
+
+/** Where there are passkeys, loads what reads them before anybody waits for it. */
+export async function preparePasskeys({ db }: Pick<MfaDeps, 'db'>): Promise<void> {
+  if (await PasskeyModel.query(db).first().select('id')) await library();
+}
 
 /** Calls one of the actor's passkeys something else. @throws {AuthError} BAD_USER_INPUT, NOT_FOUND */
 export async function renamePasskey(

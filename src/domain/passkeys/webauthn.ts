@@ -36,8 +36,8 @@ const MOST_KEY_BYTES = 1024;
 const TRANSPORTS = new Set(['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb']);
 const TIMEOUT_MS = LIFE_SECONDS * 1000;
 
-// At the first passkey and not before: the libraries weigh 25 MB and half a second, which most processes never need.
-const library = () => import('@simplewebauthn/server');
+/** At the first passkey and not before: it weighs 25 MB and half a second, which who has no passkeys never needs. */
+export const library = () => import('@simplewebauthn/server');
 const codec = () => import('@simplewebauthn/server/helpers');
 
 /** The account's id as bytes: what an authenticator keeps beside the key, and no personal data (WebAuthn §14.6.1). */
