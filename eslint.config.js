@@ -41,6 +41,7 @@ const SQL = [
 /** Libraries that one room owns, and where the others turn. */
 const FENCES = [
   { name: 'jose', message: 'Only src/domain/tokens signs and verifies: ask that door.' },
+  { name: '@simplewebauthn/server', message: 'Only src/domain/passkeys speaks WebAuthn: ask that door.' },
   { name: 'bcrypt', message: 'Only src/domain/passwords hashes: ask that door.' },
   {
     name: 'type-graphql',
@@ -110,6 +111,7 @@ export default tseslint.config(
   { files: ['migrations/**/*.ts'], rules: { 'no-restricted-syntax': ['error', ...IMPURE, PROCESS_ENV] } },
   room(['src/domain/tokens.ts', 'src/domain/tokens/**'], 'jose'),
   room(['src/domain/passwords.ts', 'src/domain/passwords/**'], 'bcrypt'),
+  room(['src/domain/passkeys/**'], '@simplewebauthn/server'),
   room(['src/schema/**', 'src/resolvers/**'], 'type-graphql'),
   room(['src/permissions/**'], 'type-graphql', 'graphql-shield'),
   room(['src/db/**'], 'knex', 'pg', 'ioredis'),

@@ -17,6 +17,7 @@ import { openSealer } from './domain/ledger.js';
 import { openLimiters } from './domain/limits.js';
 import { openPostman } from './domain/mail.js';
 import { purgeChallenges } from './domain/mfa.js';
+import { preparePasskeys, purgePasskeyChallenges } from './domain/passkeys.js';
 import { purgeOneTimeTokens } from './domain/one-time.js';
 import { ensureOwner, type FirstOwner } from './domain/owner.js';
 import { openHashQueue } from './domain/passwords.js';
@@ -79,6 +80,7 @@ async function assemble(
   const working = await openDatabase(config, log, closing);
   const app = await openParts(config, clock, log, working, closing);
   const { url, open } = await serve(app, closing);
+  await preparePasskeys(app);
   // Last, so that a password is made up only where it can be shown.
   const firstOwner = await ensureOwner(app);
   open();
@@ -207,6 +209,7 @@ function keepTidy(app: App): () => void {
       purgeRevocations(app),
       purgeOneTimeTokens(app),
       purgeChallenges(app),
+      purgePasskeyChallenges(app),
       purgeSightings(app),
     ]).catch((error: unknown) => app.log.warn({ err: error }, 'nothing could be purged'));
   const timer = setInterval(() => void purge(), PURGE_EVERY_MS).unref();

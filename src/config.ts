@@ -3,6 +3,8 @@ import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSyn
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
+import { webhookKey, webhookMistakes } from './config/webhook.js';
 
 /** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
 export const LONGEST_ACCESS_TOKEN_SECONDS = 7200;
@@ -92,6 +94,8 @@ export const variables = {
     .string()
     .regex(/^[^\p{Cc}\p{Cs}:]{1,64}$/u, 'must have 1 to 64 characters and no colon')
     .default('authgraph'),
+  WEBAUTHN_RP_ID: rpId.optional(),
+  WEBAUTHN_ORIGINS: list.pipe(z.array(passkeyOrigin)).optional(),
   SIGNING_ALGORITHM: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),
   SIGNING_KEY_LEAD_SECONDS: seconds(900, 1, 604_800),
   SIGNING_KEY_ROTATION_SECONDS: seconds(2_592_000, 1, 31_536_000),
@@ -147,6 +151,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   // A list says the same of each of its parts.
   const mistakes = parsed.success ? [] : [...new Set(parsed.error.issues.map(describeIssue))];
   mistakes.push(...webhookMistakes(given));
+  if (parsed.success) mistakes.push(...webauthnMistakes(parsed.data));
   if (production) mistakes.push(...productionMistakes(given));
   if (!parsed.success || mistakes.length > 0) throw new ConfigError(mistakes);
   return group(parsed.data, production, secretsOf(parsed.data));
@@ -158,16 +163,6 @@ function describeIssue(issue: z.core.$ZodIssue): string {
 
 /** Lists for which empty means none, rather than the default. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['SIGN_UP_REQUIRED']);
-
-function webhookMistakes(given: Record<string, string | undefined>): string[] {
-  const { WEBHOOK_URL: webhookUrl, WEBHOOK_SECRET: secret, WEBHOOK_ALLOW_PRIVATE_NETWORK: allowed } = given;
-  if ((webhookUrl === undefined) !== (secret === undefined))
-    return ['WEBHOOK_URL and WEBHOOK_SECRET must be set together'];
-  const isOpen = allowed === 'on' || allowed === 'true' || allowed === '1';
-  return !isOpen && /^http:/i.test(webhookUrl ?? '')
-    ? ['WEBHOOK_URL must be https, unless WEBHOOK_ALLOW_PRIVATE_NETWORK is on']
-    : [];
-}
 
 function productionMistakes(given: Record<string, string | undefined>): string[] {
   const required = {
@@ -225,6 +220,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
       claims: v.ACCESS_TOKEN_CLAIMS,
     },
     mfa: { issuer: v.MFA_ISSUER },
+    webauthn: webauthnOf(v),
     signingKeys: {
       algorithm: v.SIGNING_ALGORITHM,
       leadSeconds: v.SIGNING_KEY_LEAD_SECONDS,
@@ -322,12 +318,6 @@ function isNetwork(text: string): boolean {
 function isStrongKey(text: string): boolean {
   const bytes = Buffer.from(text, 'base64');
   return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && bytes.length >= 32 && new Set(bytes).size > 8;
-}
-
-/** As Standard Webhooks writes secrets: bytes in base64 after a prefix; any other text is taken as it is. */
-function webhookKey(text: string): Buffer {
-  const [, encoded] = /^whsec_(.*)$/s.exec(text) ?? [];
-  return encoded === undefined ? Buffer.from(text) : Buffer.from(encoded, 'base64');
 }
 
 function isWebhookSecret(text: string): boolean {

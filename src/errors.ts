@@ -14,6 +14,7 @@ export const catalogue = {
   INVALID_CREDENTIALS: 'Invalid credentials',
   ACCOUNT_DELETED: 'Your account has been deleted. You have been logged out.',
   ACCOUNT_SUSPENDED: 'Your account has been suspended. You have been logged out.',
+  EMAIL_NOT_VERIFIED: 'Confirm your email address first; a link was mailed to you.',
   WEAK_PASSWORD: 'This password is too easy to guess.',
   UNDERAGE: 'You are too young to have an account here.',
   MFA_CODE_INVALID: 'This code is not right, or was used before.',

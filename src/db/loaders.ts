@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import type { Knex } from 'knex';
 import { queryBusinessRoles, type BusinessRoleRow } from './models/business-role.js';
+import { PasskeyModel } from './models/passkey.js';
 import { PermissionModel } from './models/permission.js';
 import { RoleModel } from './models/role.js';
 import { ServiceAccessModel } from './models/service-access.js';
@@ -44,6 +45,10 @@ const make = {
       const enabled = new Set(rows.map(({ userId }) => userId));
       return ids.map((id) => enabled.has(id.toLowerCase()));
     }),
+  passkeysOfUser: (db: Knex) =>
+    grouped<PasskeyModel>((ids) =>
+      PasskeyModel.query(db).whereIn('userId', ids).select('*', 'userId as owner').orderBy('id'),
+    ),
   permissionsOfRole: (db: Knex) =>
     grouped<PermissionModel>((ids) =>
       PermissionModel.query(db)

@@ -1,27 +1,27 @@
+import { PasskeyModel } from '../db/models/passkey.js';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
-import { AuthError } from '../errors.js';
-import { requireStanding, type UserActor } from './access.js';
-import { manage, raiseVersion, requireExisting, type AccountDeps } from './accounts.js';
+import type { UserActor } from './access.js';
+import { manage, raiseVersion, requireExisting } from './accounts.js';
 import { record, type EventType } from './audit.js';
 import type { Client } from './client.js';
-import type { Limiters } from './limits.js';
 import { refuseCode, requireCodeMethod, spendCode, tryCode, type GivenCode } from './mfa/code.js';
 import { voidChallenges } from './mfa/challenge.js';
+import type { MfaDeps } from './mfa/deps.js';
 import { confirmFactor, proposeFactor, removeFactor, requireFactor } from './mfa/factor.js';
+import { endOthers, hold, holdProved, prove } from './mfa/hold.js';
 import { qrCode } from './mfa/qr-code.js';
+import { raiseSession } from './mfa/raise.js';
 import { issueRecoveryCodes, removeRecoveryCodes } from './mfa/recovery-codes.js';
 import { base32, newSeed, otpauthUri } from './mfa/totp.js';
-import { sendCredentialNotice, type NoticeDeps } from './mail.js';
-import { provePassword, requireSoundPassword, type PasswordDeps } from './passwords.js';
+import { sendCredentialNotice } from './mail.js';
 import {
-  completeTokens,
   endSessions,
-  lowerAssurance,
   raiseAssurance,
-  reissue,
   requireFreshAssurance,
-  type SessionDeps,
+  SECOND_FACTOR,
+  TOTP_METHODS,
+  withdrawMethods,
   type Tokens,
 } from './sessions.js';
 
@@ -42,11 +42,10 @@ export {
   type GivenCode,
   type Refused,
 } from './mfa/code.js';
+export type { MfaDeps } from './mfa/deps.js';
 export { hasFactor } from './mfa/factor.js';
-
-export interface MfaDeps extends SessionDeps, PasswordDeps, AccountDeps, NoticeDeps {
-  limiters: Limiters;
-}
+export { endOthers, hold, holdProved, prove } from './mfa/hold.js';
+export { raiseSession } from './mfa/raise.js';
 
 /** What a person needs to set up an authenticator app; shown once. */
 export interface Enrollment {
@@ -95,7 +94,7 @@ export async function confirmTotp(
       return refuseCode(unit, actor.id, 'confirm', client);
     const codes = await issueRecoveryCodes(unit, actor.id);
     await endOthers(deps, unit, actor, client);
-    await raiseAssurance(unit, actor.sessionId);
+    await raiseAssurance(unit, actor.sessionId, SECOND_FACTOR);
     await note(unit, 'mfa.confirmed', actor, client);
     await sendCredentialNotice(deps, unit, user, 'mfa_enabled');
     return codes;
@@ -104,7 +103,7 @@ export async function confirmTotp(
 
 /**
  * Removes the second factor, proved once more, from a session that proved it lately. Every other session ends, and this
- * one has proved a password alone.
+ * one has proved what it proved besides: a password, and a passkey if it did. Passkeys stay.
  * @throws {AuthError} BAD_USER_INPUT, RATE_LIMITED, INVALID_CREDENTIALS, MFA_CODE_INVALID, INSUFFICIENT_AAL, CONFLICT when there is none
  */
 export async function disableMfa(
@@ -123,7 +122,7 @@ export async function disableMfa(
       return refuseCode(unit, user.id, 'disable', client);
     await removeFactors(unit, user.id);
     await endOthers(deps, unit, actor, client);
-    await lowerAssurance(unit, actor.sessionId);
+    await withdrawMethods(unit, actor.sessionId, TOTP_METHODS);
     await note(unit, 'mfa.disabled', actor, client);
     await sendCredentialNotice(deps, unit, user, 'mfa_disabled');
     return {};
@@ -165,26 +164,15 @@ export async function stepUp(
   client: Client,
 ): Promise<Tokens> {
   requireCodeMethod(given);
-  const { emailKey } = await accountOf(deps, actor);
-  const opened = await tryCode(deps, emailKey, async (unit) => {
-    const user = await hold(unit, actor);
+  return raiseSession(deps, actor, client, async (unit, user) => {
     await requireFactor(unit.trx, user.id);
-    if (!(await spendCode(deps, unit, user.id, given, client)))
-      return refuseCode(unit, user.id, 'step_up', client);
-    const session = await raiseAssurance(unit, actor.sessionId);
-    await record(unit.trx, client, {
-      type: 'session.stepped_up',
-      actor: user.id,
-      subject: user.id,
-      details: { session: session.id, amr: session.amr },
-    });
-    return reissue(unit, session, user);
+    return (await spendCode(deps, unit, user.id, given, client)) ? SECOND_FACTOR : undefined;
   });
-  return completeTokens(deps, opened);
 }
 
 /**
- * Takes an account's second factor off, for who has lost it: factor, codes and open challenges go and every session ends.
+ * Takes an account's second factor and passkeys off, for who has lost them: they, codes and open challenges go and every
+ * session ends.
  * What has none is left as it is.
  * @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT for a deleted account
  */
@@ -196,7 +184,8 @@ export async function resetMfa(
 ): Promise<UserModel> {
   return manage(deps, actor, userId, async (unit, target) => {
     requireExisting(target, 'userId');
-    if (!(await removeFactors(unit, target.id))) return target;
+    const passkeys = await PasskeyModel.query(unit.trx).where({ userId: target.id }).delete();
+    if (!(await removeFactors(unit, target.id)) && passkeys === 0) return target;
     await endSessions(deps.feed, unit, target.id, undefined, {
       reason: 'factors_changed',
       actor: actor.id,
@@ -208,35 +197,8 @@ export async function resetMfa(
   });
 }
 
-async function prove(deps: MfaDeps, actor: UserActor, password: string, client: Client): Promise<UserModel> {
-  requireSoundPassword('password', password);
-  return provePassword(deps, actor, password, client);
-}
-
 const accountOf = (deps: MfaDeps, actor: UserActor) =>
   UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
-
-/** The actor's account, held until the transaction ends: factors change one at a time, and never beside a sign-in. */
-async function hold(unit: Unit, actor: UserActor): Promise<UserModel> {
-  const user = await UserModel.query(unit.trx).findById(actor.id).forNoKeyUpdate().throwIfNotFound();
-  await requireStanding(unit.trx, actor);
-  return user;
-}
-
-/** {@link hold}, while the password is the one that was proved. @throws {AuthError} INVALID_CREDENTIALS */
-async function holdProved(unit: Unit, actor: UserActor, proved: UserModel): Promise<void> {
-  const user = await hold(unit, actor);
-  if (user.passwordHash !== proved.passwordHash) throw new AuthError('INVALID_CREDENTIALS');
-}
-
-async function endOthers(deps: MfaDeps, unit: Unit, actor: UserActor, client: Client): Promise<void> {
-  await endSessions(deps.feed, unit, actor.id, undefined, {
-    reason: 'factors_changed',
-    actor: actor.id,
-    client,
-    except: actor.sessionId,
-  });
-}
 
 /** @returns whether there was anything to remove */
 async function removeFactors(unit: Unit, userId: string): Promise<boolean> {

@@ -61,6 +61,13 @@ export function authenticate(keys: SealingKeys, purpose: string, text: string): 
   return [VERSION, fingerprint(key), macOf(key, purpose, text).toString('base64url')].join('.');
 }
 
+/** 32 bytes that stand for this text and purpose, and tell nothing of it to whoever has not the first key. */
+export function derive(keys: SealingKeys, purpose: string, text: string): Buffer {
+  const key = keys[0];
+  if (!key) throw new Error('There is no encryption key.');
+  return macOf(key, purpose, text);
+}
+
 /** Whether {@link authenticate} made this code for this text and purpose, under any of the keys. */
 export function isAuthentic(keys: SealingKeys, purpose: string, text: string, code: string): boolean {
   const [version, name, mac = ''] = code.split('.');

@@ -15,10 +15,13 @@ import { endSessions } from './sessions/end.js';
 export type { SessionModel as StoredSession } from '../db/models/session.js';
 export type { SessionDeps } from './sessions/deps.js';
 export {
-  lowerAssurance,
+  PASSKEY_METHODS,
+  passkeyMethods,
   raiseAssurance,
   requireFreshAssurance,
   SECOND_FACTOR,
+  TOTP_METHODS,
+  withdrawMethods,
 } from './sessions/assurance.js';
 export { endSessions } from './sessions/end.js';
 export { completeTokens, endOf, openSession, type Opened, type Tokens } from './sessions/open.js';

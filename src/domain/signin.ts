@@ -1,19 +1,20 @@
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
-import { AuthError, badInput } from '../errors.js';
+import { AuthError } from '../errors.js';
 import { findByLogin, lookupKey } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
-import { mailSparingly, sendVerification } from './mail.js';
 import { hasFactor, openChallenge, type Challenge } from './mfa.js';
 import { checkPassword, hashPassword, isOutdated, requireSoundPassword } from './passwords.js';
 import { completeTokens, type Opened, type Tokens } from './sessions.js';
 import type { SignInDeps } from './signin/deps.js';
+import { awaitsVerification, requireSoundLogin } from './signin/entry.js';
 import { open } from './signin/open.js';
 import { refuse, requireActive } from './signin/refusal.js';
 
 export type { SignInDeps } from './signin/deps.js';
-export { verifyMfa } from './signin/second-factor.js';
+export { passkeySignInOptions, signInWithPasskey } from './signin/passkey.js';
+export { passkeyChallengeOptions, verifyMfa, verifyMfaWithPasskey } from './signin/second-factor.js';
 
 /** A sign-in ends in tokens, or waits: for the second factor, or for the email address to be confirmed. */
 export type SignedIn = SignedUp | { kind: 'challenge'; challenge: Challenge };
@@ -40,18 +41,8 @@ export async function signIn(
   if (!user || !matches)
     return refuse(deps, client, user, 'credentials', new AuthError('INVALID_CREDENTIALS'));
   await requireActive(deps, client, user);
-  if (deps.config.accounts.requireEmailVerification && !user.emailVerifiedAt)
-    return awaitVerification(deps, user);
+  if (await awaitsVerification(deps, user)) return { kind: 'unverified', email: user.email };
   return enter(deps, user, password, client);
-}
-
-/** Longest login: an email address. */
-const LONGEST_LOGIN = 254;
-
-function requireSoundLogin(login: string): void {
-  const isSound =
-    login.length <= LONGEST_LOGIN && /^[^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\s][^\p{Cc}\p{Cs}]*$/u.test(login);
-  if (!isSound) throw badInput([{ name: 'login', message: 'Must be an email address or a username.' }]);
 }
 
 async function enter(deps: SignInDeps, user: UserModel, password: string, client: Client): Promise<SignedIn> {
@@ -88,11 +79,4 @@ async function proceed(
   if (rehashed !== undefined) await UserModel.query(unit.trx).findById(user.id).patch(upgrade);
   await record(unit.trx, client, { type: 'mfa.challenged', subject: user.id });
   return openChallenge(unit, user);
-}
-
-async function awaitVerification(deps: SignInDeps, user: UserModel): Promise<SignedIn> {
-  await mailSparingly(deps.limiters, user.emailKey, () =>
-    transaction(deps.db, (unit) => sendVerification(deps, unit, user)),
-  );
-  return { kind: 'unverified', email: user.email };
 }

@@ -8,13 +8,12 @@ import {
   resetMfa,
   stepUp,
 } from '../domain/mfa.js';
-import type { Tokens } from '../domain/sessions.js';
 import { verifyMfa } from '../domain/signin.js';
 import { AuthPayload, MfaMethod } from '../schema/auth.js';
 import { RecoveryCodes, TotpEnrollment, VerifyMfaInput } from '../schema/mfa.js';
 import { User } from '../schema/user.js';
 import { actingUser } from './actor.js';
-import { actorOfTokens, isTombstone, shapeTokens, shapeUser } from './shapes.js';
+import { enteredBy, isTombstone, shapeUser } from './shapes.js';
 
 const password = { description: 'The password, as proof.' };
 
@@ -29,7 +28,7 @@ export class MfaResolver {
     @Arg('input', () => VerifyMfaInput, { description: 'The challenge and the code.' }) input: VerifyMfaInput,
     @Ctx() context: Context,
   ): Promise<AuthPayload> {
-    return entered(context, await verifyMfa(context.app, input, context.client));
+    return enteredBy(context, await verifyMfa(context.app, input, context.client));
   }
 
   @Mutation(() => TotpEnrollment, {
@@ -56,7 +55,7 @@ export class MfaResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Removes the second factor and its recovery codes; every other session ends, and this one drops to aal 1. INSUFFICIENT_AAL unless the session proved the factor within the last five minutes, as stepUp does.',
+      'Removes the second factor and its recovery codes; every other session ends, and this one drops to aal 1, unless it has proved a passkey. Passkeys stay. INSUFFICIENT_AAL unless the session proved the factor within the last five minutes, as stepUp does.',
   })
   async disableMfa(
     @Arg('password', () => String, password) proof: string,
@@ -94,12 +93,15 @@ export class MfaResolver {
     method: MfaMethod | null,
     @Ctx() context: Context,
   ): Promise<AuthPayload> {
-    return entered(context, await stepUp(context.app, actingUser(context), { code, method }, context.client));
+    return enteredBy(
+      context,
+      await stepUp(context.app, actingUser(context), { code, method }, context.client),
+    );
   }
 
   @Mutation(() => User, {
     description:
-      'Takes the second factor off an account of lower rank whose owner has lost it: every session ends, and the password alone signs in again. What has none is left as it is.',
+      'Takes the second factor and every passkey off an account of lower rank whose owner has lost them: every session ends, and the password alone signs in again. What has none is left as it is.',
   })
   async resetUserMfa(
     @Arg('userId', () => ID, { description: 'The account.' }) userId: string,
@@ -115,10 +117,4 @@ export class MfaResolver {
   async mfaEnabled(@Root() user: User, @Ctx() { loaders }: Context): Promise<boolean | null> {
     return isTombstone(user) ? null : loaders.of('mfaEnabled').load(user.id);
   }
-}
-
-/** From here on the request acts with what was proved, so that its own fields can be read in the same answer. */
-function entered(context: Context, tokens: Tokens): AuthPayload {
-  context.actor = actorOfTokens(tokens);
-  return shapeTokens(tokens);
 }

@@ -1,10 +1,12 @@
 import Bowser from 'bowser';
+import type { Context } from '../context.js';
 import type { Actor, ServiceAccess as KnownServiceAccess, UserActor } from '../domain/access.js';
 import { statusOf, type StoredAccount } from '../domain/accounts.js';
 import type { StoredAlert } from '../domain/alerts.js';
 import type { StoredBusinessRole } from '../domain/business-roles.js';
 import type { StoredEvent } from '../domain/audit.js';
 import type { Page } from '../domain/pages.js';
+import type { StoredPasskey } from '../domain/passkeys.js';
 import type { StoredRole } from '../domain/roles.js';
 import type { IssuedServiceToken as Issued, StoredServiceToken } from '../domain/service-tokens.js';
 import type { StoredService } from '../domain/services.js';
@@ -17,6 +19,7 @@ import type { AuthPayload, EmailVerificationPending, MfaChallenge } from '../sch
 import type { BusinessRole } from '../schema/business-role.js';
 import type { SigningKey, SigningKeyState } from '../schema/key.js';
 import type { Connection } from '../schema/page.js';
+import type { Passkey } from '../schema/passkey.js';
 import type { Role } from '../schema/role.js';
 import type { Service } from '../schema/service.js';
 import type { ServiceAccess } from '../schema/service-access.js';
@@ -129,6 +132,11 @@ export function shapeRole({ id, name, description, rank, builtIn }: StoredRole):
   return { id, name, description, rank, builtIn };
 }
 
+/** Without its key. */
+export function shapePasskey({ id, name, createdAt, lastUsedAt }: StoredPasskey): Passkey {
+  return { id, name, createdAt, lastUsedAt };
+}
+
 export function shapeService({
   id,
   name,
@@ -184,6 +192,12 @@ export function shapeTokens(tokens: Tokens): AuthPayload {
     refreshExpiresAt,
     session,
   };
+}
+
+/** From here on the request acts with what was proved, so that its own fields can be read in the same answer. */
+export function enteredBy(context: Context, tokens: Tokens): AuthPayload {
+  context.actor = actorOfTokens(tokens);
+  return shapeTokens(tokens);
 }
 
 export function shapeSignedUp(signedUp: SignedUp): AuthPayload | EmailVerificationPending {

@@ -9,6 +9,7 @@ import { AuthResolver } from '../resolvers/auth.js';
 import { BusinessRolesResolver } from '../resolvers/business-roles.js';
 import { MeResolver } from '../resolvers/me.js';
 import { MfaResolver } from '../resolvers/mfa.js';
+import { PasskeysResolver } from '../resolvers/passkeys.js';
 import { RecoveryResolver } from '../resolvers/recovery.js';
 import { references } from '../resolvers/references.js';
 import { ReportsResolver } from '../resolvers/reports.js';
@@ -31,6 +32,7 @@ function codeFirst(): GraphQLSchema {
       AuthResolver,
       MeResolver,
       MfaResolver,
+      PasskeysResolver,
       RecoveryResolver,
       UsersResolver,
       RolesResolver,

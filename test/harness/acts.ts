@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { authenticator, challengeOf, factorsOf, setUpFactor } from './factors.js';
+import { addPasskey, device, optionsIn, passkeysOf, visitorOf } from './passkeys.js';
 import { newcomer, type Person } from './people.js';
 import { unique, type RoleSpec, type Scene, type Seated } from './scene.js';
 
@@ -73,6 +74,48 @@ export const acts: Record<string, (scene: Scene, about: Case) => Promise<Variabl
   stepUp: async ({ app }, { actor }) => ({
     code: actor ? (await setUpFactor(app, actor)).codes[0] : NO_CODE,
     method: 'RECOVERY_CODE',
+  }),
+
+  passkeyRegistrationOptions: (_scene, { account }) => ({ password: account.password }),
+  registerPasskey: async ({ app }, { actor, account }) => {
+    const options = actor && optionsIn(await passkeysOf(app, actor).options(actor.password));
+    return { response: device().create(options ?? NO_OPTIONS), name: `Of ${account.username}` };
+  },
+  passkeySignInOptions: (_scene, { account }) => ({ login: account.username }),
+  signInWithPasskey: async ({ app, enter }, { account }) => {
+    const own = await addPasskey(app, await enter(account));
+    return { response: own.get(optionsIn(await visitorOf(app).options(account.email))) };
+  },
+  passkeyChallengeOptions: async ({ app, enter }, { account }) => {
+    const person = await enter(account);
+    await setUpFactor(app, person);
+    await addPasskey(app, person);
+    return { challengeToken: await challengeOf(app, account) };
+  },
+  verifyMfaWithPasskey: async ({ app, enter }, { account }) => {
+    const person = await enter(account);
+    await setUpFactor(app, person);
+    const own = await addPasskey(app, person);
+    const challengeToken = await challengeOf(app, account);
+    const options = optionsIn(await visitorOf(app).challengeOptions(challengeToken));
+    return { challengeToken, response: own.get(options) };
+  },
+  passkeyStepUpOptions: async (scene, { account }) => {
+    await putPasskey(scene, account.id);
+    return {};
+  },
+  stepUpWithPasskey: async ({ app }, { actor }) => {
+    const own = actor ? await addPasskey(app, actor) : device();
+    const options = actor && optionsIn(await passkeysOf(app, actor).stepUpOptions());
+    return { response: own.get(options ?? NO_OPTIONS) };
+  },
+  renamePasskey: async (scene, { account }) => ({
+    id: await putPasskey(scene, account.id),
+    name: 'Something else',
+  }),
+  removePasskey: async (scene, { account }) => ({
+    id: await putPasskey(scene, account.id),
+    password: account.password,
   }),
 
   createUser: async ({ role }, about) => {
@@ -151,6 +194,28 @@ export const acts: Record<string, (scene: Scene, about: Case) => Promise<Variabl
     return { kid: rotateSigningKey.kid };
   },
 };
+
+/** What a device is shown by whoever cannot ask for options. */
+const NO_OPTIONS = {
+  rp: { id: 'nobody.test' },
+  rpId: 'nobody.test',
+  user: { id: 'bm9ib2R5' },
+  challenge: 'bm9uZQ',
+};
+
+/** A passkey that nobody holds. @returns its id */
+const putPasskey = ({ put }: Scene, userId: string) =>
+  put('passkeys', {
+    user_id: userId,
+    credential_id: randomBytes(16),
+    public_key: randomBytes(16),
+    counter: 0,
+    transports: [],
+    aaguid: randomUUID(),
+    device_type: 'multiDevice',
+    backed_up: true,
+    name: 'Of a test',
+  });
 
 /** An account that was deleted or suspended before, unless it is the actor, who could not act then. */
 async function mark({ look }: Scene, { actor, account }: Case, column: 'deleted_at' | 'suspended_at') {

@@ -54,6 +54,13 @@ describe('whoever sets something wrong', () => {
     ['PUBLIC_URL', 'https://user:password@auth.example.test'],
     ['PUBLIC_URL', 'https://auth.example.test/?a=b'],
     ['PUBLIC_URL', 'https://auth.example.test/#a'],
+    ['WEBAUTHN_RP_ID', '127.0.0.1'],
+    ['WEBAUTHN_RP_ID', 'https://example.test'],
+    ['WEBAUTHN_RP_ID', 'example.test:8443'],
+    ['WEBAUTHN_ORIGINS', 'app.example.test'],
+    ['WEBAUTHN_ORIGINS', 'http://app.example.test'],
+    ['WEBAUTHN_ORIGINS', 'https://app.example.test/sign-in'],
+    ['WEBAUTHN_ORIGINS', 'android:apk-key-hash:short'],
     ['OWNER_EMAIL', 'owner'],
     ['OWNER_USERNAME', 'o'],
     ['OWNER_PASSWORD', 'short'],
@@ -184,6 +191,39 @@ describe('production', () => {
     const folder = makeTempDir();
     loadConfig({ ...production(), DATA_DIR: join(folder, 'data') });
     expect(() => statSync(join(folder, 'data'))).toThrow('ENOENT');
+  });
+});
+
+describe('passkeys', () => {
+  const webauthn = (env: Record<string, string> = {}) => loadConfig(development(env)).webauthn;
+
+  it('belong to the pages of the front end, else to those of the service, and never to an address', () => {
+    expect(webauthn()).toEqual({ rpId: 'localhost', origins: ['http://localhost:4000'] });
+    expect(webauthn({ PUBLIC_URL: 'https://auth.example.test/' })).toEqual({
+      rpId: 'auth.example.test',
+      origins: ['https://auth.example.test'],
+    });
+    const FRONTEND_URL = 'https://example.test,https://evil.test,https://notexample.test';
+    expect(webauthn({ PUBLIC_URL: 'https://auth.example.test', FRONTEND_URL })).toEqual({
+      rpId: 'example.test',
+      origins: ['https://example.test', 'https://auth.example.test'],
+    });
+    expect(webauthn({ PUBLIC_URL: 'http://192.0.2.7:4000' }).rpId).toBe('localhost');
+  });
+
+  it('belong to what is set, on pages that are set', () => {
+    const WEBAUTHN_ORIGINS = `https://App.Example.test/,http://localhost:5173,android:apk-key-hash:${'a'.repeat(43)}`;
+    expect(mistakesOf(development({ WEBAUTHN_RP_ID: 'example.test', WEBAUTHN_ORIGINS }))).toEqual([
+      expect.stringMatching(/^WEBAUTHN_ORIGINS: each must be on example.test/),
+    ]);
+    const origins = WEBAUTHN_ORIGINS.replace('http://localhost:5173,', '');
+    expect(webauthn({ WEBAUTHN_RP_ID: 'Example.test', WEBAUTHN_ORIGINS: origins })).toEqual({
+      rpId: 'example.test',
+      origins: ['https://app.example.test', `android:apk-key-hash:${'a'.repeat(43)}`],
+    });
+    expect(mistakesOf(development({ WEBAUTHN_RP_ID: 'example.test' }))).toEqual([
+      expect.stringMatching(/^WEBAUTHN_ORIGINS must say/),
+    ]);
   });
 });
 

@@ -127,6 +127,7 @@ describe('every code of the catalogue', () => {
       'errors',
       'permissions',
       'mfa',
+      'passkeys',
     ]
       .map((name) => readFileSync(new URL(`./${name}.test.ts`, import.meta.url), 'utf8'))
       .join('\n');

@@ -185,7 +185,13 @@ const PROOFS: Record<string, string[]> = {
   token: ['ONE_TIME_TOKEN_INVALID'],
 };
 /** Where what cannot be read is as good as nothing. */
-const HARMLESS = ['revoke: token', 'signIn: input.deviceToken', 'verifyMfa: input.deviceToken'];
+const HARMLESS = [
+  'revoke: token',
+  'signIn: input.deviceToken',
+  'verifyMfa: input.deviceToken',
+  'signInWithPasskey: deviceToken',
+  'verifyMfaWithPasskey: deviceToken',
+];
 const isHarmless = (mutation: string, leaf: Leaf) => HARMLESS.includes(nameOf(mutation, leaf));
 
 /** All that is written as text, names of enum values and moments among it. */

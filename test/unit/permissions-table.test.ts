@@ -46,6 +46,7 @@ const PRIVATE = [
     'updatedAt',
     'deletedAt',
     'sessions',
+    'passkeys',
   ],
 ];
 const PUBLIC = ['id', 'username', 'firstName', 'lastName', 'createdAt'];
@@ -114,6 +115,10 @@ describe('the table of permissions', () => {
         'signUp',
         'verifyEmail',
         'verifyMfa',
+        'passkeySignInOptions',
+        'signInWithPasskey',
+        'passkeyChallengeOptions',
+        'verifyMfaWithPasskey',
       ].sort(),
     );
   });

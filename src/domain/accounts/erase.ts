@@ -69,6 +69,8 @@ const BELONGINGS = [
   'totpFactors',
   'recoveryCodes',
   'mfaChallenges',
+  'passkeys',
+  'webauthnChallenges',
 ] as const;
 
 /** What is kept beside the account: where it was used from, what was mailed to it, what it might do. */

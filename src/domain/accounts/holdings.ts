@@ -72,7 +72,11 @@ async function factorsOf(trx: Knex, userId: string): Promise<Holdings> {
   const recoveryCodes = await trx('recoveryCodes')
     .where({ userId })
     .select<Holdings[]>('createdAt', 'usedAt');
-  return { totp: totp ?? null, recoveryCodes };
+  const passkeys = await trx('passkeys')
+    .where({ userId })
+    .orderBy('id')
+    .select<Holdings[]>('name', 'createdAt', 'lastUsedAt');
+  return { totp: totp ?? null, recoveryCodes, passkeys };
 }
 
 const sessionsOf = (trx: Knex, userId: string) =>

@@ -70,7 +70,15 @@ const CREDENTIAL_CHANGES = {
   ],
   mfa_reset: [
     'Two-step sign-in was reset',
-    'an administrator has removed the second step from signing in to your account.',
+    'an administrator has removed the second step from signing in to your account, and its passkeys.',
+  ],
+  passkey_added: [
+    'A passkey was added to your account',
+    'a passkey was added to your account: whoever holds it signs in without the password.',
+  ],
+  passkey_removed: [
+    'A passkey was removed from your account',
+    'a passkey was removed from your account: it signs nobody in any more.',
   ],
   recovery_codes_replaced: [
     'Your recovery codes were replaced',

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { MfaChallengeModel } from '../../db/models/mfa-challenge.js';
+import { PasskeyModel } from '../../db/models/passkey.js';
 import type { UserModel } from '../../db/models/user.js';
 import type { Unit } from '../../db/transaction.js';
 import { newId } from '../ids.js';
@@ -17,7 +18,7 @@ const digest = (token: string) => createHash('sha256').update(token).digest();
 /** What whoever has the right password is told. */
 export interface Challenge {
   token: string;
-  methods: ('TOTP' | 'RECOVERY_CODE')[];
+  methods: ('TOTP' | 'PASSKEY' | 'RECOVERY_CODE')[];
   expiresAt: Date;
 }
 
@@ -34,9 +35,13 @@ export async function openChallenge(unit: Unit, user: UserModel): Promise<Challe
       expiresAt: unit.trx.raw("now() + ? * interval '1 second'", [LIFE_SECONDS]),
     })
     .returning('*');
-  const others = (await hasRecoveryCodes(unit.trx, user.id)) ? (['RECOVERY_CODE'] as const) : [];
-  return { token, methods: ['TOTP', ...others], expiresAt };
+  const passkey = (await hasPasskeys(unit.trx, user.id)) ? (['PASSKEY'] as const) : [];
+  const recovery = (await hasRecoveryCodes(unit.trx, user.id)) ? (['RECOVERY_CODE'] as const) : [];
+  return { token, methods: ['TOTP', ...passkey, ...recovery], expiresAt };
 }
+
+const hasPasskeys = async (db: Knex, userId: string) =>
+  (await PasskeyModel.query(db).findOne({ userId }).select('id')) !== undefined;
 
 /** The challenge that a token speaks of, while it can still be met. */
 export async function findChallenge(db: Knex, token: string): Promise<MfaChallengeModel | undefined> {

@@ -6,25 +6,55 @@ import type { UserActor } from '../access.js';
 /** What a code adds to the methods of a session (RFC 8176 §2): a one-time password, and that it was one factor of several. */
 export const SECOND_FACTOR: readonly string[] = ['otp', 'mfa'];
 
+/** The part of it that an authenticator app alone stands for. */
+export const TOTP_METHODS: readonly string[] = ['otp'];
+/** The methods that the use of a passkey can add, save that it was one factor of several. */
+export const PASSKEY_METHODS: readonly string[] = ['hwk', 'swk', 'user'];
+
+/**
+ * What the use of a passkey adds: a key that never leaves its device or one that may, that somebody was there, and that it
+ * was one factor of several, as the device has verified who it was.
+ * @see docs/decisions/0015-passkeys.md
+ */
+export const passkeyMethods = (deviceType: 'singleDevice' | 'multiDevice'): readonly string[] => [
+  deviceType === 'singleDevice' ? 'hwk' : 'swk',
+  'user',
+  'mfa',
+];
+
 /** The assurance that these methods amount to: 2 with several factors. */
 export const aalOf = (amr: readonly string[]): number => (amr.includes('mfa') ? 2 : 1);
 
 /** How long a proof counts as fresh, in seconds. */
 const FRESH_SECONDS = 5 * 60;
 
-/** The one behind a session has just proved the second factor. */
-export async function raiseAssurance(unit: Unit, sessionId: string): Promise<SessionModel> {
+/** The one behind a session has just proved a second factor, or a passkey, by these methods. */
+export async function raiseAssurance(
+  unit: Unit,
+  sessionId: string,
+  methods: readonly string[],
+): Promise<SessionModel> {
   const { amr } = await lock(unit, sessionId);
   return patch(unit, sessionId, {
-    amr: [...new Set([...amr, ...SECOND_FACTOR])],
+    amr: [...new Set([...amr, ...methods])],
     provedAt: unit.trx.raw('now()') as unknown as Date,
   });
 }
 
-/** The second factor that a session was opened with is no more. */
-export async function lowerAssurance(unit: Unit, sessionId: string): Promise<void> {
+/**
+ * A factor that a session may have been opened with is no more: its methods go, and with them the assurance that several
+ * factors gave. @param proved by what the session was proved just now
+ */
+export async function withdrawMethods(
+  unit: Unit,
+  sessionId: string,
+  gone: readonly string[],
+  proved: readonly string[] = [],
+): Promise<void> {
   const { amr } = await lock(unit, sessionId);
-  await patch(unit, sessionId, { amr: amr.filter((method) => !SECOND_FACTOR.includes(method)) });
+  const left = [...new Set([...proved, ...amr])].filter((one) => one !== 'mfa' && !gone.includes(one));
+  const areSeveral = left.includes('user') || (left.includes('pwd') && left.includes('otp'));
+  await patch(unit, sessionId, { amr: areSeveral ? [...left, 'mfa'] : left });
 }
 
 /** What changes factors asks for a second factor that was proved lately, as `stepUp` does. @throws {AuthError} INSUFFICIENT_AAL */

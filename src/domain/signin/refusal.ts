@@ -32,7 +32,7 @@ export async function requireActive(deps: SignInDeps, client: Client, user: User
 export async function refuse(
   deps: SignInDeps,
   client: Client,
-  user: UserModel | undefined,
+  user: Pick<UserModel, 'id'> | undefined,
   reason: string,
   error: AuthError,
 ): Promise<never> {

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import { UserModel } from '../../db/models/user.js';
 import type { Unit } from '../../db/transaction.js';
 import { AuthError } from '../../errors.js';
@@ -14,6 +15,7 @@ import {
   type Refused,
   type StoredChallenge,
 } from '../mfa.js';
+import { askForPasskey, provePasskey, readAssertion, type PasskeyOptions } from '../passkeys.js';
 import { completeTokens, SECOND_FACTOR, type Opened, type Tokens } from '../sessions.js';
 import type { SignInDeps } from './deps.js';
 import { open } from './open.js';
@@ -30,20 +32,74 @@ export async function verifyMfa(
   client: Client,
 ): Promise<Tokens> {
   requireCodeMethod(given);
-  const challenge = await findChallenge(deps.db, challengeToken);
-  const user = challenge && (await UserModel.query(deps.db).findById(challenge.userId));
-  if (!user) throw new AuthError('MFA_CHALLENGE_EXPIRED');
+  return finish(deps, challengeToken, client, async (unit, { id }) =>
+    (await spendCode(deps, unit, id, given, client)) ? SECOND_FACTOR : undefined,
+  );
+}
+
+/**
+ * Asks for a passkey to finish a sign-in with that waits for the second factor.
+ * @throws {AuthError} MFA_CHALLENGE_EXPIRED, CONFLICT when the account has no passkey
+ */
+export async function passkeyChallengeOptions(
+  deps: SignInDeps,
+  challengeToken: string,
+): Promise<PasskeyOptions> {
+  const { challenge, user } = await findWaiting(deps.db, challengeToken);
+  return askForPasskey(deps, user.id, passkeyOf(challenge));
+}
+
+const passkeyOf = ({ id }: StoredChallenge) => ({ purpose: 'second-factor', boundTo: id }) as const;
+
+/** {@link verifyMfa}, by a passkey. */
+export async function verifyMfaWithPasskey(
+  deps: SignInDeps,
+  challengeToken: string,
+  response: unknown,
+  client: Client,
+): Promise<Tokens> {
+  const assertion = readAssertion(response);
+  return finish(deps, challengeToken, client, (unit, _user, challenge) =>
+    provePasskey(deps, unit, assertion, { ...passkeyOf(challenge), act: 'second_factor' }, client),
+  );
+}
+
+/** Answers the methods by which the session is known, or undefined for a wrong proof. */
+type Check = (
+  unit: Unit,
+  user: UserModel,
+  challenge: StoredChallenge,
+) => Promise<readonly string[] | undefined>;
+
+async function finish(
+  deps: SignInDeps,
+  challengeToken: string,
+  client: Client,
+  check: Check,
+): Promise<Tokens> {
+  const { challenge, user } = await findWaiting(deps.db, challengeToken);
   await requireActive(deps, client, user);
-  const opened = await tryCode(deps, user.emailKey, (unit) => meet(deps, unit, challenge, given, client));
+  const opened = await tryCode(deps, user.emailKey, (unit) => meet(deps, unit, challenge, client, check));
   return completeTokens(deps, opened);
+}
+
+/** The sign-in that a token speaks of, and whose it is. @throws {AuthError} MFA_CHALLENGE_EXPIRED */
+async function findWaiting(
+  db: Knex,
+  challengeToken: string,
+): Promise<{ challenge: StoredChallenge; user: UserModel }> {
+  const challenge = await findChallenge(db, challengeToken);
+  const user = challenge && (await UserModel.query(db).findById(challenge.userId));
+  if (!user) throw new AuthError('MFA_CHALLENGE_EXPIRED');
+  return { challenge, user };
 }
 
 async function meet(
   deps: SignInDeps,
   unit: Unit,
   challenge: StoredChallenge,
-  given: GivenCode,
   client: Client,
+  check: Check,
 ): Promise<Opened | Refused> {
   const user = await UserModel.query(unit.trx)
     .findById(challenge.userId)
@@ -51,8 +107,8 @@ async function meet(
     .whereNull('suspendedAt')
     .forNoKeyUpdate();
   if (!user || !(await countTry(unit, challenge, user))) return { refused: 'MFA_CHALLENGE_EXPIRED' };
-  if (!(await spendCode(deps, unit, user.id, given, client)))
-    return refuseCode(unit, user.id, 'sign_in', client);
+  const methods = await check(unit, user, challenge);
+  if (!methods) return refuseCode(unit, user.id, 'sign_in', client);
   await closeChallenge(unit, challenge);
-  return open(deps, unit, user, {}, client, ['pwd', ...SECOND_FACTOR]);
+  return open(deps, unit, user, {}, client, ['pwd', ...methods]);
 }

@@ -333,7 +333,7 @@ export type Mutation = {
   readonly deleteService: Scalars['Boolean']['output'];
   /** Soft delete: every session ends, sign-in is refused, the record stays. restoreUser undoes it. */
   readonly deleteUser: User;
-  /** Removes the second factor and its recovery codes; every other session ends, and this one drops to aal 1. INSUFFICIENT_AAL unless the session proved the factor within the last five minutes, as stepUp does. */
+  /** Removes the second factor and its recovery codes; every other session ends, and this one drops to aal 1, unless it has proved a passkey. Passkeys stay. INSUFFICIENT_AAL unless the session proved the factor within the last five minutes, as stepUp does. */
   readonly disableMfa: Scalars['Boolean']['output'];
   /** Proposes an authenticator app, which asks for nothing until confirmTotp. CONFLICT when the account has one. */
   readonly enrollTotp: TotpEnrollment;
@@ -345,19 +345,33 @@ export type Mutation = {
   readonly forgotPassword: Scalars['Boolean']['output'];
   /** Issues a token to a service; its secret is shown this once. A service holds at most 20 live tokens, and a disabled one gets none: CONFLICT. */
   readonly issueServiceToken: IssuedServiceToken;
+  /** What navigator.credentials.get needs to finish, with a passkey, a sign-in that answered MfaChallenge; verifyMfaWithPasskey takes its answer. Asking again voids the earlier answer. CONFLICT when the account has no passkey. */
+  readonly passkeyChallengeOptions: Scalars['JSON']['output'];
+  /** What navigator.credentials.create needs to make a passkey of this account; registerPasskey takes its answer, from this session and within five minutes. INSUFFICIENT_AAL where the account has a second factor that this session has not proved within the last five minutes; CONFLICT when there are 20 passkeys. */
+  readonly passkeyRegistrationOptions: Scalars['JSON']['output'];
+  /** What navigator.credentials.get needs to sign in with a passkey; signInWithPasskey takes its answer, once and within five minutes. Of a login that is unknown or has no passkey the answer has the same form. */
+  readonly passkeySignInOptions: Scalars['JSON']['output'];
+  /** What navigator.credentials.get needs to raise this session to aal 2 by a passkey; stepUpWithPasskey takes its answer. CONFLICT when the account has no passkey. */
+  readonly passkeyStepUpOptions: Scalars['JSON']['output'];
   /** Spends a single-use refresh token for the next pair of tokens. Concurrent and retried calls inside the replay window get the same successor; any later use ends the session: REFRESH_TOKEN_REUSED. */
   readonly refresh: AuthPayload;
   /** Gives ten new recovery codes; the earlier ones are void and every other session ends. INSUFFICIENT_AAL unless the session proved the second factor within the last five minutes, as stepUp does. */
   readonly regenerateRecoveryCodes: RecoveryCodes;
+  /** Adds the passkey that the browser has made; every other session ends. A passkey signs in without the password; it does not make the password sign-in ask for a second factor, but where one is asked for it is one way to prove it. */
+  readonly registerPasskey: Passkey;
   /** Undoes suspendUser. */
   readonly reinstateUser: User;
+  /** Removes one of one’s own passkeys; every other session ends, and with the last one this session drops to what else it has proved. INSUFFICIENT_AAL as with passkeyRegistrationOptions. */
+  readonly removePasskey: Scalars['Boolean']['output'];
+  /** Calls one of one’s own passkeys something else. */
+  readonly renamePasskey: Passkey;
   /** Mails a new invitation to an account that has no password yet; the earlier link is void. CONFLICT once there is a password. */
   readonly resendInvitation: Scalars['Boolean']['output'];
   /** Mails a new link to confirm an address. Always true, whether or not there is such an account. */
   readonly resendVerificationEmail: Scalars['Boolean']['output'];
   /** Sets a password by the token of a mailed link: of a forgotten password or of an invitation. Every session of the account ends; a second factor stays. ONE_TIME_TOKEN_INVALID when the link was used or is too old; WEAK_PASSWORD leaves it good. */
   readonly resetPassword: Scalars['Boolean']['output'];
-  /** Takes the second factor off an account of lower rank whose owner has lost it: every session ends, and the password alone signs in again. What has none is left as it is. */
+  /** Takes the second factor and every passkey off an account of lower rank whose owner has lost them: every session ends, and the password alone signs in again. What has none is left as it is. */
   readonly resetUserMfa: User;
   /** Undoes deleteUser, unless the account was erased. */
   readonly restoreUser: User;
@@ -381,12 +395,16 @@ export type Mutation = {
   readonly setUserServices: User;
   /** Signs in by email address or username. An unknown login and a wrong password are indistinguishable in answer and time: INVALID_CREDENTIALS. Deleted and suspended are said only after the right password. */
   readonly signIn: SignInResult;
+  /** Signs in by a passkey alone, which reaches aal 2, as the device has verified its user. Whatever is wrong with it is INVALID_CREDENTIALS; deleted and suspended are said only after the right passkey, and so is EMAIL_NOT_VERIFIED. */
+  readonly signInWithPasskey: AuthPayload;
   /** Ends the session that asks, or every session of the account. */
   readonly signOut: Scalars['Boolean']['output'];
   /** Opens an account and signs it in; or answers EmailVerificationPending where the deployment wants the email address confirmed first. CONFLICT names the field that is taken. */
   readonly signUp: SignUpResult;
   /** Raises this session to aal 2 without signing in again, and hands out its tokens anew: use the refresh token answered here from now on. */
   readonly stepUp: AuthPayload;
+  /** Raises this session to aal 2 by a passkey, as stepUp does by a code, and hands out its tokens anew: use the refresh token answered here from now on. MFA_CODE_INVALID for a wrong one. */
+  readonly stepUpWithPasskey: AuthPayload;
   /** Blocks sign-in and ends every session until reinstateUser. */
   readonly suspendUser: User;
   /** Changes a business role of which one holds every permission, before and after; everybody who has it is affected at once. For holders of roles:manage. */
@@ -403,6 +421,8 @@ export type Mutation = {
   readonly verifyEmail: Scalars['Boolean']['output'];
   /** Finishes a sign-in that answered MfaChallenge. Each code is good once: MFA_CODE_INVALID for a wrong or spent one. Five of them, or five minutes, end the challenge: MFA_CHALLENGE_EXPIRED. */
   readonly verifyMfa: AuthPayload;
+  /** Finishes a sign-in that answered MfaChallenge, by a passkey, as verifyMfa does by a code: MFA_CODE_INVALID for a wrong one, and five wrong ones of either kind, or five minutes, end the challenge. */
+  readonly verifyMfaWithPasskey: AuthPayload;
 };
 
 
@@ -511,6 +531,21 @@ export type MutationIssueServiceTokenArgs = {
 };
 
 
+export type MutationPasskeyChallengeOptionsArgs = {
+  challengeToken: Scalars['String']['input'];
+};
+
+
+export type MutationPasskeyRegistrationOptionsArgs = {
+  password: Scalars['String']['input'];
+};
+
+
+export type MutationPasskeySignInOptionsArgs = {
+  login?: InputMaybe<Scalars['String']['input']>;
+};
+
+
 export type MutationRefreshArgs = {
   refreshToken: Scalars['String']['input'];
 };
@@ -521,8 +556,26 @@ export type MutationRegenerateRecoveryCodesArgs = {
 };
 
 
+export type MutationRegisterPasskeyArgs = {
+  name?: InputMaybe<Scalars['String']['input']>;
+  response: Scalars['JSON']['input'];
+};
+
+
 export type MutationReinstateUserArgs = {
   id: Scalars['ID']['input'];
+};
+
+
+export type MutationRemovePasskeyArgs = {
+  id: Scalars['ID']['input'];
+  password: Scalars['String']['input'];
+};
+
+
+export type MutationRenamePasskeyArgs = {
+  id: Scalars['ID']['input'];
+  name: Scalars['String']['input'];
 };
 
 
@@ -600,6 +653,12 @@ export type MutationSignInArgs = {
 };
 
 
+export type MutationSignInWithPasskeyArgs = {
+  deviceToken?: InputMaybe<Scalars['String']['input']>;
+  response: Scalars['JSON']['input'];
+};
+
+
 export type MutationSignOutArgs = {
   everywhere?: InputMaybe<Scalars['Boolean']['input']>;
 };
@@ -613,6 +672,11 @@ export type MutationSignUpArgs = {
 export type MutationStepUpArgs = {
   code: Scalars['String']['input'];
   method?: InputMaybe<MfaMethod>;
+};
+
+
+export type MutationStepUpWithPasskeyArgs = {
+  response: Scalars['JSON']['input'];
 };
 
 
@@ -660,6 +724,13 @@ export type MutationVerifyMfaArgs = {
   input: VerifyMfaInput;
 };
 
+
+export type MutationVerifyMfaWithPasskeyArgs = {
+  challengeToken: Scalars['String']['input'];
+  deviceToken?: InputMaybe<Scalars['String']['input']>;
+  response: Scalars['JSON']['input'];
+};
+
 /** Where a page stands in its list, after the Relay cursor specification. */
 export type PageInfo = {
   readonly __typename?: 'PageInfo';
@@ -671,6 +742,19 @@ export type PageInfo = {
   readonly hasPreviousPage: Scalars['Boolean']['output'];
   /** Cursor of the first item; null on an empty page. */
   readonly startCursor?: Maybe<Scalars['String']['output']>;
+};
+
+/** A passkey: a key on a phone, a computer or a security key that signs in without a password, or finishes a sign-in as second factor. */
+export type Passkey = {
+  readonly __typename?: 'Passkey';
+  /** When it was registered. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** The passkey for ever; a UUIDv7. */
+  readonly id: Scalars['ID']['output'];
+  /** When it was last used; null if it never was. */
+  readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What its owner calls it; 1 to 64 characters. */
+  readonly name: Scalars['String']['output'];
 };
 
 /** The password was changed, and every other session has ended. */
@@ -1365,6 +1449,8 @@ export type User = {
   readonly mfaEnabled?: Maybe<Scalars['Boolean']['output']>;
   /** Middle name or patronymic. */
   readonly middleName?: Maybe<Scalars['String']['output']>;
+  /** The passkeys of the account, oldest first. */
+  readonly passkeys?: Maybe<ReadonlyArray<Passkey>>;
   /** When the password was last set; null while there is none. */
   readonly passwordChangedAt?: Maybe<Scalars['DateTime']['output']>;
   /** What the account may do: the union over its roles. */
