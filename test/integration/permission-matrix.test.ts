@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getNamedType, isLeafType, type GraphQLObjectType } from 'graphql';
+import type { GraphQLObjectType } from 'graphql';
 import { platform } from '../../src/domain/presets/platform.js';
 import { serviceScopes } from '../../src/domain/service-tokens/scopes.js';
 import { table, type Row } from '../../src/permissions/table.js';
 import { buildSchema } from '../../src/schema/index.js';
 import { acts, type Case, type Performer } from '../harness/acts.js';
 import { startApp, type Answer, type Asking, type TestApp } from '../harness/app.js';
+import { operationOf } from '../harness/operations.js';
 import { openScene, type RoleSpec, type Scene } from '../harness/scene.js';
 
 const DOCUMENT = readFileSync(new URL('../../docs/permissions.md', import.meta.url), 'utf8');
@@ -198,14 +199,8 @@ async function prepare(mutation: string, { actor, subject, wanted }: Cell) {
   return { variables, asking: isOwnLife ? { bearer: performer?.access ?? '' } : actor.asking };
 }
 
-function send(mutation: string, variables: Record<string, unknown>, asking: Asking): Promise<Answer> {
-  const { args, type } = fields[mutation]!;
-  const used = args.filter(({ name }) => name in variables);
-  const declared = used.map(({ name, type: own }) => `$${name}: ${String(own)}`).join(', ');
-  const given = used.map(({ name }) => `${name}: $${name}`).join(', ');
-  const call = `${mutation}${given && `(${given})`}${isLeafType(getNamedType(type)) ? '' : ' { __typename }'}`;
-  return app.graphql(`mutation${declared && ` (${declared})`} { ${call} }`, variables, asking);
-}
+const send = (mutation: string, variables: Record<string, unknown>, asking: Asking): Promise<Answer> =>
+  app.graphql(operationOf(mutation, variables), variables, asking);
 
 /** What came of every cell so far, by mutation. */
 const outcomes: Record<string, Record<string, string>> = {};
@@ -213,11 +208,15 @@ const outcomes: Record<string, Record<string, string>> = {};
 /** Makes the calls of some cells, to be sent later. */
 async function prepareAll(mutation: string, cells: Cell[]) {
   const ready = await Promise.all(cells.map((cell) => prepare(mutation, cell)));
-  /** Sends them side by side. @returns what came of each */
+  /** Sends them, a few side by side: acts of administration wait for one another, and not for ever. @returns what came of each */
   return async () => {
-    const answers = await Promise.all(
-      ready.map(({ variables, asking }) => send(mutation, variables, asking)),
-    );
+    const answers: Answer[] = [];
+    for (let at = 0; at < ready.length; at += 4) {
+      const few = ready.slice(at, at + 4);
+      answers.push(
+        ...(await Promise.all(few.map(({ variables, asking }) => send(mutation, variables, asking)))),
+      );
+    }
     return Object.fromEntries(cells.map(({ name }, at) => [name, outcomeOf(mutation, answers[at]!)]));
   };
 }
