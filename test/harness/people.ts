@@ -79,7 +79,7 @@ function personOf(
   };
 }
 
-/** Somebody with the built-in role of that name, signed in with it. */
+/** Somebody with the built-in role of that name, and tokens that name it. */
 export async function joinAs(app: TestApp, owner: Person, role: string): Promise<Person> {
   const person = await join(app);
   const id = await roleId(app, owner, role);
@@ -89,7 +89,18 @@ export async function joinAs(app: TestApp, owner: Person, role: string): Promise
     { bearer: owner.access },
   );
   if (granted.errors.length > 0) throw new Error(granted.body);
-  return enter(app, person);
+  return refreshed(app, person);
+}
+
+/** The same person and session with the next pair of tokens: what has changed about the account is in them. */
+async function refreshed(app: Pick<TestApp, 'graphql'>, person: Person): Promise<Person> {
+  const { data, body } = await app.graphql(
+    'mutation ($t: String!) { refresh(refreshToken: $t) { accessToken refreshToken } }',
+    { t: person.refresh },
+  );
+  const next = data['refresh'] as { accessToken: string; refreshToken: string } | null;
+  if (!next) throw new Error(body);
+  return { ...person, access: next.accessToken, refresh: next.refreshToken };
 }
 
 /** The id of the role with that name. */

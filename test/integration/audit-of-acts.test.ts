@@ -42,6 +42,16 @@ const EVENTS: Record<string, (keyof typeof eventTypes)[]> = {
   disableMfa: ['mfa.disabled', 'recovery_code.used'],
   regenerateRecoveryCodes: ['recovery_codes.regenerated'],
   stepUp: ['recovery_code.used', 'session.stepped_up'],
+  passkeyRegistrationOptions: [],
+  registerPasskey: ['passkey.registered'],
+  passkeySignInOptions: [],
+  signInWithPasskey: ['passkey.used', 'sign_in.succeeded'],
+  passkeyChallengeOptions: [],
+  verifyMfaWithPasskey: ['passkey.used', 'sign_in.succeeded'],
+  passkeyStepUpOptions: [],
+  stepUpWithPasskey: ['passkey.used', 'session.stepped_up'],
+  renamePasskey: ['passkey.renamed'],
+  removePasskey: ['passkey.removed'],
   createUser: ['account.created', 'account.invited', 'roles.set'],
   resendInvitation: ['account.invited'],
   updateUser: ['account.updated'],
@@ -118,6 +128,12 @@ async function perform(person: Seated): Promise<Performer> {
 const recordedOf = (requestId: string | null) =>
   scene.look<Event>('select * from audit_events where request_id = $1 order by id', [requestId]);
 
+/** What is stored, but for challenges: one that was met is spent, whatever comes of it. */
+async function lasting(): Promise<Record<string, string>> {
+  const { webauthn_challenges: _spent, ...rest } = await scene.digest();
+  return rest;
+}
+
 describe('the record of what is done', () => {
   it('is asked of every mutation here', () => {
     expect(Object.keys(EVENTS).sort()).toEqual(Object.keys(rows).sort());
@@ -145,7 +161,7 @@ describe('the record of what is done', () => {
     '%s is undone where its record cannot be written',
     async (mutation) => {
       const { act } = await prepare(mutation);
-      const before = await scene.digest();
+      const before = await lasting();
       await scene.look(
         "create function refuse_record() returns trigger language plpgsql as $$ begin raise exception 'no room'; end $$",
       );
@@ -154,7 +170,7 @@ describe('the record of what is done', () => {
       );
       try {
         expect(codeOf(await act())).toBe('INTERNAL_SERVER_ERROR');
-        expect(await scene.digest()).toEqual(before);
+        expect(await lasting()).toEqual(before);
       } finally {
         await scene.look('drop trigger no_room on audit_events');
         await scene.look('drop function refuse_record');

@@ -56,7 +56,12 @@ describe('the record', () => {
     const staff = await joinAs(app, owner, 'STAFF');
     const id = (await makeRole()).data['createRole'].id as string;
     const set = await recordedBy(() => house.setUserRoles(ana.id, [id]));
-    expect(set.events[0]?.details).toEqual({ before: ['USER'], after: [`audited-${made}`] });
+    expect(set.events[0]?.details).toEqual({
+      before: ['USER'],
+      after: [`audited-${made}`],
+      ranks: [10, 5],
+      gained: ['users:read'],
+    });
     const changed = await recordedBy(() =>
       house.updateRole(id, { name: `audited-${made}-x`, rank: 7, permissions: ['roles:read'] }),
     );
