@@ -20,7 +20,7 @@ import { purgeChallenges } from './domain/mfa.js';
 import { preparePasskeys, purgePasskeyChallenges } from './domain/passkeys.js';
 import { purgeOneTimeTokens } from './domain/one-time.js';
 import { ensureOwner, type FirstOwner } from './domain/owner.js';
-import { openHashQueue } from './domain/passwords.js';
+import { openHashPool } from './domain/passwords.js';
 import { openFeed, purgeRevocations } from './domain/revocations.js';
 import { openServiceTokens } from './domain/service-tokens.js';
 import { purgeSessions } from './domain/sessions.js';
@@ -146,7 +146,9 @@ async function openParts(
   closing.push(() => sealer.close());
   const witness = openWitness({ db, log });
   closing.push(() => witness.close());
-  const hashes = openHashQueue(config.passwords.hashCost);
+  const { hashProcesses, hashCost } = config.passwords;
+  const hashes = openHashPool({ size: hashProcesses, cost: hashCost, log });
+  closing.push(() => hashes.close());
   const limiters = openLimiters(config, redis);
   const app = {
     config,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
@@ -63,6 +64,7 @@ export const variables = {
   GATEWAY_SECRETS: gatewaySecrets.optional(),
   LIMITS_SCALE: number().positive('must be more than 0').default(1),
   PASSWORD_HASH_COST: whole().min(10).max(16).default(12),
+  PASSWORD_HASH_PROCESSES: whole().min(1).max(256).optional(),
   PASSWORD_MIN_LENGTH: whole().min(6).max(64).default(8),
   PASSWORD_BLOCKLIST: onOff(true),
   PASSWORD_PEPPERS: keys.optional(),
@@ -209,6 +211,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
     encryptionKeys: secrets.encryptionKeys.map((key) => Buffer.from(key, 'base64')),
     passwords: {
       hashCost: v.PASSWORD_HASH_COST,
+      hashProcesses: v.PASSWORD_HASH_PROCESSES ?? availableParallelism(),
       minLength: v.PASSWORD_MIN_LENGTH,
       blocklist: v.PASSWORD_BLOCKLIST,
       peppers: secrets.peppers.map((key) => Buffer.from(key, 'base64')),

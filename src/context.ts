@@ -9,7 +9,7 @@ import type { Client } from './domain/client.js';
 import type { Clock } from './domain/clock.js';
 import type { Limiters } from './domain/limits.js';
 import type { Postman } from './domain/mail.js';
-import type { HashQueue } from './domain/passwords.js';
+import type { HashPool } from './domain/passwords.js';
 import type { Feed } from './domain/revocations.js';
 import { actorOfServiceToken, isServiceToken, type ServiceTokens } from './domain/service-tokens.js';
 import type { Locate } from './http/location.js';
@@ -30,7 +30,7 @@ export interface App {
   readonly remembered: Remembered;
   readonly serviceTokens: ServiceTokens;
   readonly verified: VerifiedTokens;
-  readonly hashes: HashQueue;
+  readonly hashes: HashPool;
   readonly limiters: Limiters;
   readonly postman: Postman;
   readonly locate: Locate;

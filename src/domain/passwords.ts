@@ -1,5 +1,4 @@
-import { createHmac } from 'node:crypto';
-import bcrypt from 'bcrypt';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
 import { fingerprint, type Config } from '../config.js';
 import { UserModel } from '../db/models/user.js';
@@ -8,18 +7,24 @@ import { record } from './audit.js';
 import type { Client } from './client.js';
 import { charge, giveBack, type Limiters } from './limits.js';
 import { isCommonPassword } from './passwords/blocklist.js';
-import type { HashQueue } from './passwords/queue.js';
+import { foreignFault } from './passwords/foreign.js';
+import type { HashPool } from './passwords/pool.js';
+import { seal, unseal } from './sealing.js';
 
-export { openHashQueue, type HashQueue } from './passwords/queue.js';
+export { openHashPool, type HashPool } from './passwords/pool.js';
+export { foreignFault };
 
 export interface PasswordDeps {
   config: Config;
-  hashes: HashQueue;
+  hashes: HashPool;
 }
 
 /** Longest password, in code points; every one of them counts. */
 const MAX_CODE_POINTS = 256;
 const STORED = /^v1\.([0-9a-f]{8})\.(\$2[aby]\$(\d\d)\$.{53})$/;
+/** A hash that was imported, in a box under a pepper: its kind, and the box. */
+const IMPORTED = /^i1\.(.+)$/;
+const IMPORTED_PURPOSE = 'imported password hash';
 
 /** What is wrong with the form of a password, before its strength is looked at. */
 export function passwordFault(password: string): string | undefined {
@@ -62,8 +67,18 @@ export function requireGoodPassword(
 /** Hashes for storage: NFKC → HMAC-SHA-384 under the newest pepper → base64 → bcrypt. @throws {AuthError} RATE_LIMITED when too many wait */
 export async function hashPassword({ config, hashes }: PasswordDeps, password: string): Promise<string> {
   const pepper = newestPepper(config);
-  const hash = await hashes.run(() => bcrypt.hash(peppered(pepper, password), config.passwords.hashCost));
-  return `v1.${fingerprint(pepper)}.${hash}`;
+  const input = peppered(pepper, password);
+  const hash = await hashes.run({ kind: 'make', input, cost: config.passwords.hashCost });
+  return `v1.${fingerprint(pepper)}.${String(hash)}`;
+}
+
+/**
+ * What is stored of a hash that another system made: sealed under the newest pepper, so that a stolen database is no list of
+ * hashes to guess at, until the first sign-in replaces it by one of ours.
+ * @param hash one that {@link foreignFault} finds nothing wrong with
+ */
+export function keepForeignHash({ passwords }: Config, hash: string): string {
+  return `i1.${seal(passwords.peppers, IMPORTED_PURPOSE, Buffer.from(hash))}`;
 }
 
 /**
@@ -76,14 +91,38 @@ async function verifyPassword(
   password: string,
   stored: string | null | undefined,
 ): Promise<boolean> {
-  const [, pepperName, hash] = STORED.exec(stored ?? '') ?? [];
-  const pepper = config.passwords.peppers.find((candidate) => fingerprint(candidate) === pepperName);
-  const input = peppered(pepper ?? newestPepper(config), password);
-  const matches = await hashes.run(async () =>
-    bcrypt.compare(input, hash && pepper ? hash : await hashes.decoy()),
-  );
-  return matches && hash !== undefined && pepper !== undefined;
+  const cost = config.passwords.hashCost;
+  const question = questionOf(config, password, stored ?? '');
+  const asked = question ?? { inputs: [peppered(newestPepper(config), password)], hash: decoy(cost) };
+  const matches = await hashes.run({ kind: 'check', ...asked, cost });
+  return matches === true && question !== undefined;
 }
+
+/** Which spellings are to be checked against which hash; undefined where nothing can be right. */
+function questionOf({ passwords: { peppers } }: Config, password: string, stored: string) {
+  const [, pepperName, hash] = STORED.exec(stored) ?? [];
+  const pepper = peppers.find((candidate) => fingerprint(candidate) === pepperName);
+  if (hash !== undefined && pepper) return { inputs: [peppered(pepper, password)], hash };
+  const foreign = openForeignHash(peppers, stored);
+  // Other systems hash what was typed, or make é one character first.
+  if (foreign === undefined) return undefined;
+  return { inputs: [...new Set([password, password.normalize('NFC')])], hash: foreign };
+}
+
+function openForeignHash(peppers: readonly Buffer[], stored: string): string | undefined {
+  const [, box] = IMPORTED.exec(stored) ?? [];
+  try {
+    return box === undefined ? undefined : unseal(peppers, IMPORTED_PURPOSE, box).toString();
+  } catch {
+    // Its pepper is gone.
+    return undefined;
+  }
+}
+
+const BCRYPT_ALPHABET = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** Salt and digest of nothing anybody knows: 53 characters that chance wrote. */
+const NOBODYS = [...randomBytes(53)].map((byte) => BCRYPT_ALPHABET[byte % 64]).join('');
+const decoy = (cost: number) => `$2b$${String(cost).padStart(2, '0')}$${NOBODYS}`;
 
 /** Before any work on a password that nobody can have. @throws {AuthError} BAD_USER_INPUT naming `field` */
 export function requireSoundPassword(field: string, password: string): void {

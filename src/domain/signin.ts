@@ -34,6 +34,8 @@ export async function signIn(
 ): Promise<SignedIn> {
   requireSoundLogin(login);
   requireSoundPassword('password', password);
+  // Before the database is asked: in a storm, those who must come back cost next to nothing.
+  await deps.hashes.requireRoom();
   const user = await findByLogin(deps.db, login);
   // By the login as it was given, known or not: a budget shared by an account's names would tell which belong together.
   const key = lookupKey(login);

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import bcrypt from 'bcrypt';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type Answer, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, signIn, signUp } from '../harness/calls.js';
+import { countHashes } from '../harness/hashes.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { mailsIn } from '../harness/mail.js';
 import { join, newcomer, ownerOf, type Person } from '../harness/people.js';
@@ -29,11 +29,8 @@ const seen = ({ status, headers, body }: Answer) => ({
 
 /** Runs `work` and says how many passwords were hashed or compared meanwhile, and how many rows written. */
 async function costOf(work: () => Promise<Answer>) {
-  const spies = [jest.spyOn(bcrypt, 'compare'), jest.spyOn(bcrypt, 'hash')];
   const before = await look.census();
-  const answer = await work();
-  const [compared, hashed] = spies.map((spy) => spy.mock.calls.length);
-  for (const spy of spies) spy.mockRestore();
+  const { result: answer, checked: compared, made: hashed } = await countHashes(work);
   const after = await look.census();
   const written = Object.fromEntries(
     Object.keys(after)
@@ -167,10 +164,10 @@ describe('where an email address must be confirmed first', () => {
     const count = async () => (await inside('select count(*)::int as count from users'))[0];
     const before = await count();
 
-    const hash = jest.spyOn(bcrypt, 'hash');
-    const taken = await signUp(careful, newcomer({ email: ana.email }));
-    expect(hash).toHaveBeenCalledTimes(1);
-    hash.mockRestore();
+    const { made, result: taken } = await countHashes(() =>
+      signUp(careful, newcomer({ email: ana.email })),
+    );
+    expect(made).toBe(1);
     expect(seen(taken)).toEqual(seen(free));
     expect(await count()).toEqual(before);
 

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import bcrypt from 'bcrypt';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { actingAs } from '../harness/administration.js';
 import { startApp, type Answer, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, signIn } from '../harness/calls.js';
+import { countHashes } from '../harness/hashes.js';
 import { forgot, passwordLinks, reset } from '../harness/links.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { mailsIn } from '../harness/mail.js';
@@ -34,13 +34,7 @@ async function forgetful(): Promise<Person & { secret: string }> {
 }
 
 /** How many passwords are hashed while `work` runs. */
-async function hashesOf(work: () => Promise<unknown>): Promise<number> {
-  const hash = jest.spyOn(bcrypt, 'hash');
-  await work();
-  const { length } = hash.mock.calls;
-  hash.mockRestore();
-  return length;
-}
+const hashesOf = async (work: () => Promise<unknown>): Promise<number> => (await countHashes(work)).made;
 
 describe('a link to reset a password', () => {
   it('serves one of twenty who use it at once', async () => {

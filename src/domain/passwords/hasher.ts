@@ -1,0 +1,26 @@
+// A process that hashes and does nothing else, at the lowest priority: whatever else the machine has to do goes first.
+// It is told what to do over its channel alone, prints nothing, and ends when the channel does, with the service.
+import { setPriority } from 'node:os';
+import type { HashWork } from './work.js';
+
+const LOWEST = 19;
+
+try {
+  setPriority(LOWEST);
+} catch {
+  // Where priorities may not be set, it hashes all the same.
+}
+// A terminal and a supervisor signal the whole group; the service is the one that decides when hashing ends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+process.on('disconnect', () => process.exit(0));
+
+const loading = import('./work.js');
+
+process.on('message', (work: HashWork) => {
+  loading
+    .then(({ doWork }) => doWork(work))
+    .then(
+      (result) => process.send?.({ result }),
+      () => process.send?.({}),
+    );
+});

@@ -1,0 +1,176 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { channel } from 'node:diagnostics_channel';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { AuthError } from '../../errors.js';
+import { HASHER } from './place.js';
+import type { HashResult, HashWork } from './work.js';
+
+/** Longest that a newcomer may have to wait for a hash, in milliseconds; beyond that they are told to come back. */
+const LONGEST_WAIT_MS = 5000;
+/** So many may wait in any case: a burst on a slow machine is no storm. */
+const ALWAYS_WAITING = 32;
+/** A refusal is held back so long: a crowd that comes back at once would take from hashing the time it needs to be served. */
+const REFUSAL_DELAY_MS = 1000;
+/** A process that has not answered by then never will; in milliseconds. */
+const DEADLINE_MS = 30_000;
+/** What bcrypt takes for each of its 2^cost rounds, in milliseconds, until it is known better. */
+const ROUND_MS = 0.06;
+/** How much of the newest time goes into the average. */
+const NEWEST = 0.1;
+
+/** Told of each piece of work that is taken on: `{ kind }`, nothing of the password. For those who count hashes. */
+const taken = channel('authgraph:password-hash');
+
+/** Where all hashing happens: processes of the lowest priority, a bounded number of them, with a bounded queue. */
+export interface HashPool {
+  /** @throws {AuthError} RATE_LIMITED when too many wait, SERVICE_UNAVAILABLE when hashing fails twice */
+  run(work: HashWork): Promise<HashResult>;
+  /** For those who would otherwise ask the database first. @throws {AuthError} RATE_LIMITED when {@link HashPool.run} would */
+  requireRoom(): Promise<void>;
+  close(): void;
+}
+
+interface Job {
+  readonly work: HashWork;
+  readonly resolve: (result: HashResult) => void;
+  readonly reject: (error: Error) => void;
+  tries: number;
+}
+
+/** A job in the hands of a process. */
+interface Task {
+  readonly job: Job;
+  readonly startedAt: number;
+  readonly deadline: NodeJS.Timeout;
+}
+
+interface Pool {
+  readonly size: number;
+  readonly log: Logger;
+  readonly waiting: Job[];
+  /** Every process there is, with what it is at. */
+  readonly hashers: Map<ChildProcess, Task | undefined>;
+  averageMs: number;
+  isClosed: boolean;
+}
+
+/** Opens a pool of at most `size` processes, each started when it is first needed. */
+export function openHashPool({ size, cost, log }: { size: number; cost: number; log: Logger }): HashPool {
+  const pool: Pool = {
+    size,
+    log,
+    waiting: [],
+    hashers: new Map(),
+    averageMs: ROUND_MS * 2 ** cost,
+    isClosed: false,
+  };
+  return {
+    async run(work) {
+      if (isFull(pool)) throw await refusal(pool);
+      taken.publish({ kind: work.kind });
+      return new Promise((resolve, reject) => {
+        pool.waiting.push({ work, resolve, reject, tries: 0 });
+        pump(pool);
+      });
+    },
+    async requireRoom() {
+      if (isFull(pool)) throw await refusal(pool);
+    },
+    close: () => closePool(pool),
+  };
+}
+
+/** When one who comes now would have their turn. */
+function waitMs({ waiting, hashers, averageMs, size }: Pool): number {
+  const underWay = [...hashers.values()].filter(Boolean).length;
+  return ((waiting.length + underWay) / size) * averageMs;
+}
+
+const isFull = (pool: Pool) => pool.waiting.length >= ALWAYS_WAITING && waitMs(pool) > LONGEST_WAIT_MS;
+
+async function refusal(pool: Pool): Promise<AuthError> {
+  const retryAfterSeconds = Math.ceil(waitMs(pool) / 1000);
+  await delay(REFUSAL_DELAY_MS);
+  return new AuthError('RATE_LIMITED', {
+    message: 'Too many people are signing in right now.',
+    retryAfterSeconds,
+  });
+}
+
+/** Gives what waits to those who are free, and starts another process where none is and there may be one more. */
+function pump(pool: Pool): void {
+  while (pool.waiting.length > 0 && !pool.isClosed) {
+    const hasher = freeOf(pool) ?? (pool.hashers.size < pool.size ? startHasher(pool) : undefined);
+    const job = hasher && pool.waiting.shift();
+    if (!job) return;
+    give(pool, hasher, job);
+  }
+}
+
+function freeOf({ hashers }: Pool): ChildProcess | undefined {
+  for (const [hasher, task] of hashers) if (!task) return hasher;
+  return undefined;
+}
+
+/** It inherits neither settings nor streams: what it is to hash arrives on its channel, and no secret by any other way. */
+function startHasher(pool: Pool): ChildProcess {
+  const hasher = fork(HASHER, [], {
+    execArgv: ['--v8-pool-size=0'],
+    env: {},
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  pool.hashers.set(hasher, undefined);
+  hasher.on('message', (answer: Answer) => settle(pool, hasher, answer));
+  hasher.once('error', () => bury(pool, hasher));
+  hasher.once('exit', () => bury(pool, hasher));
+  // What holds the service up is its server.
+  hasher.unref();
+  hasher.channel?.unref();
+  return hasher;
+}
+
+interface Answer {
+  result?: HashResult;
+}
+
+function give(pool: Pool, hasher: ChildProcess, job: Job): void {
+  job.tries++;
+  const deadline = setTimeout(() => hasher.kill('SIGKILL'), DEADLINE_MS).unref();
+  pool.hashers.set(hasher, { job, startedAt: performance.now(), deadline });
+  // Were the process gone meanwhile, its exit says so.
+  hasher.send(job.work, () => undefined);
+}
+
+function settle(pool: Pool, hasher: ChildProcess, { result }: Answer): void {
+  const task = pool.hashers.get(hasher);
+  if (!task) return;
+  clearTimeout(task.deadline);
+  pool.hashers.set(hasher, undefined);
+  pool.averageMs += NEWEST * (performance.now() - task.startedAt - pool.averageMs);
+  if (result === undefined) task.job.reject(new Error('A password could not be hashed.'));
+  else task.job.resolve(result);
+  pump(pool);
+}
+
+/** A process has ended, or could not start; what it was at is tried once more by another. */
+function bury(pool: Pool, hasher: ChildProcess): void {
+  const task = pool.hashers.get(hasher);
+  if (!pool.hashers.delete(hasher) || pool.isClosed) return;
+  const { exitCode, signalCode } = hasher;
+  pool.log.error({ exitCode, signal: signalCode }, 'a hashing process has ended unexpectedly');
+  clearTimeout(task?.deadline);
+  if (task && task.job.tries < 2) pool.waiting.unshift(task.job);
+  else task?.job.reject(new AuthError('SERVICE_UNAVAILABLE'));
+  pump(pool);
+}
+
+function closePool(pool: Pool): void {
+  pool.isClosed = true;
+  const tasks = [...pool.hashers.values()].filter((task) => task !== undefined);
+  for (const { deadline } of tasks) clearTimeout(deadline);
+  for (const job of [...pool.waiting.splice(0), ...tasks.map((task) => task.job)])
+    job.reject(new AuthError('SERVICE_UNAVAILABLE'));
+  for (const hasher of pool.hashers.keys()) hasher.kill('SIGKILL');
+  pool.hashers.clear();
+}
