@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const ENTRY = new URL('../dist/src/main.js', import.meta.url).pathname;
@@ -101,3 +102,54 @@ export function median(numbers) {
 export function round(number) {
   return number.toFixed(2);
 }
+
+/** The smallest of the numbers that at least this share (0 to 1) of them do not exceed. */
+export function quantile(numbers, share) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+}
+
+export const SIGN_IN = 'mutation($input:SignInInput!){signIn(input:$input){...on AuthPayload{accessToken}}}';
+export const VERIFY =
+  'query($token:String!){verifyToken(token:$token){valid reason subject{id username roles}}}';
+
+/** Asks a server one thing that must go well. */
+export async function ask(server, query, variables) {
+  const response = await fetch(server.graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await response.json();
+  if (errors) throw new Error(`${query}: ${JSON.stringify(errors)}`);
+  return data;
+}
+
+const SIGN_UP = 'mutation($input:SignUpInput!){signUp(input:$input){...on AuthPayload{accessToken}}}';
+
+/** The password of everybody whom {@link addAccounts} adds. */
+export const PASSWORD = 'correct-horse-battery-1';
+
+/** Adds so many accounts, of which only the first is hashed a password. @returns their usernames */
+export async function addAccounts(server, count) {
+  const person = { email: 'bench@example.test', username: 'bench', password: PASSWORD, firstName: 'Ana' };
+  await ask(server, SIGN_UP, {
+    input: { ...person, lastName: 'Li', country: 'PT', birthDate: '1990-01-31' },
+  });
+  const client = new pg.Client({ connectionString: await server.databaseUrl() });
+  await client.connect();
+  const { rows } = await client.query(ADDED, [count - 1]);
+  await client.end();
+  return ['bench', ...rows.map(({ username }) => username)];
+}
+
+const ADDED = `
+  with added as (
+    insert into users (id, email, email_key, username, username_key, password_hash, first_name)
+    select gen_random_uuid(), 'bench' || n || '@example.test', 'bench' || n || '@example.test', 'bench' || n, 'bench' || n,
+           u.password_hash, 'Ana'
+    from users u, generate_series(1, $1::int) n where u.username_key = 'bench' returning id, username
+  ), granted as (
+    insert into user_roles (user_id, role_id) select a.id, r.id from added a, roles r where r.name = 'USER'
+  )
+  select username from added`;

@@ -16,14 +16,21 @@ const { dictionary } = require('@zxcvbn-ts/language-common');
 const lists = [dictionary['passwords-common'], require('popular-passwords')];
 
 const words = new Set(
-  lists.flat().map((word) => word.normalize('NFKC').toLowerCase()).filter((word) => [...word].length >= SHORTEST),
+  lists
+    .flat()
+    .map((word) => word.normalize('NFKC').toLowerCase())
+    .filter((word) => [...word].length >= SHORTEST),
 );
 const digests = [...words].map((word) => createHash('sha256').update(word).digest().subarray(0, KEPT_BYTES));
 const bytes = Buffer.concat(digests.sort(Buffer.compare));
 
 if (process.argv.includes('--check')) {
   const isSame = readFileSync(TARGET).equals(bytes);
-  console.log(isSame ? 'data/common-passwords.bin is what the lists make of it.' : 'data/common-passwords.bin is not what the lists make of it.');
+  console.log(
+    isSame
+      ? 'data/common-passwords.bin is what the lists make of it.'
+      : 'data/common-passwords.bin is not what the lists make of it.',
+  );
   process.exitCode = isSame ? 0 : 1;
 } else {
   writeFileSync(TARGET, bytes);

@@ -10,7 +10,7 @@ export { contentOf, isGenuine } from './audit/signature.js';
 
 /** Every type of event, with the details that may stand beside it. Nothing else is ever recorded. */
 export const eventTypes = {
-  'account.created': ['by'],
+  'account.created': ['by', 'roles'],
   'account.updated': ['changed'],
   'account.deleted': [],
   'account.restored': [],

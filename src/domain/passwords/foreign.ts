@@ -2,7 +2,7 @@ import { createCipheriv, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:cr
 
 /**
  * Hashes that other systems made, each as one text in the style of the PHC string format. What is accepted here is what an
- * import takes and a hashing process checks; nothing costs more than {@link MAX_MEMORY} and about two seconds.
+ * import takes and a hashing process checks; nothing costs more than {@link MAX_MEMORY} and a few seconds.
  */
 interface Foreign {
   /** What may be spent on one, or why it is refused. */
