@@ -19,7 +19,7 @@ import { openPostman } from './domain/mail.js';
 import { purgeChallenges } from './domain/mfa.js';
 import { preparePasskeys, purgePasskeyChallenges } from './domain/passkeys.js';
 import { purgeOneTimeTokens } from './domain/one-time.js';
-import { ensureOwner, type FirstOwner } from './domain/owner.js';
+import { ensureOwner, ownerPasswordFault, type FirstOwner } from './domain/owner.js';
 import { openHashPool } from './domain/passwords.js';
 import { openFeed, purgeRevocations } from './domain/revocations.js';
 import { openServiceTokens } from './domain/service-tokens.js';
@@ -76,6 +76,7 @@ async function assemble(
   closing: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<RunningApp> {
+  requireOwnerPassword(config);
   const log = openLog(config);
   const working = await openDatabase(config, log, closing);
   const app = await openParts(config, clock, log, working, closing);
@@ -86,6 +87,12 @@ async function assemble(
   open();
   const database = config.data.databaseUrl === undefined ? 'embedded' : 'external';
   return { url, database, firstOwner, log, close };
+}
+
+/** The most powerful account of all is held to the policy like any other, in development as well. */
+function requireOwnerPassword(config: Config): void {
+  const fault = ownerPasswordFault(config);
+  if (fault !== undefined) throw new ConfigError([`OWNER_PASSWORD: ${fault}`]);
 }
 
 /** Brings the database up to date as its owner, and answers how the service works with it from then on. */

@@ -6,13 +6,20 @@ import { transaction } from '../db/transaction.js';
 import { lockAdministration, OWNER_ROLE } from './access.js';
 import { createAccount } from './accounts.js';
 import { record } from './audit.js';
-import { hashPassword, type PasswordDeps } from './passwords.js';
+import { hashPassword, passwordFault, passwordWeakness, type PasswordDeps } from './passwords.js';
 
 /** The first owner's login; `password` only where it was made up here and must be shown once. */
 export interface FirstOwner {
   username: string;
   email: string;
   password?: string;
+}
+
+/** Why the password that is configured for the first owner would be refused of anybody; undefined where it is good. */
+export function ownerPasswordFault(config: Config): string | undefined {
+  const { password, email, username } = config.owner;
+  if (password === undefined) return undefined;
+  return passwordFault(password) ?? passwordWeakness(config, password, [email, username]);
 }
 
 const LETTERS = 'abcdefghijkmnpqrstuvwxyz23456789';

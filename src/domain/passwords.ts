@@ -19,8 +19,10 @@ export interface PasswordDeps {
   hashes: HashPool;
 }
 
-/** Longest password, in code points; every one of them counts. */
+/** Longest password, in code points once it is NFKC; every one of them counts. */
 const MAX_CODE_POINTS = 256;
+/** What is longer as it was typed, in UTF-16 units, is not even brought into that form. */
+const MAX_TYPED = 4096;
 const STORED = /^v1\.([0-9a-f]{8})\.(\$2[aby]\$(\d\d)\$.{53})$/;
 /** A hash that was imported, in a box under a pepper: its kind, and the box. */
 const IMPORTED = /^i1\.(.+)$/;
@@ -29,7 +31,8 @@ const IMPORTED_PURPOSE = 'imported password hash';
 /** What is wrong with the form of a password, before its strength is looked at. */
 export function passwordFault(password: string): string | undefined {
   if (!password.isWellFormed()) return 'Must be well-formed Unicode.';
-  if ([...password].length > MAX_CODE_POINTS) return `Must have at most ${MAX_CODE_POINTS} characters.`;
+  if (password.length > MAX_TYPED || [...password.normalize('NFKC')].length > MAX_CODE_POINTS)
+    return `Must have at most ${MAX_CODE_POINTS} characters.`;
   return password === '' ? 'Must not be empty.' : undefined;
 }
 

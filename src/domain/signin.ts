@@ -49,9 +49,10 @@ export async function signIn(
 
 async function enter(deps: SignInDeps, user: UserModel, password: string, client: Client): Promise<SignedIn> {
   // The upgrade can wait for the next sign-in; nobody is turned away over it.
-  const rehashed = isOutdated(deps.config, user.passwordHash)
-    ? await hashPassword(deps, password).catch(() => undefined)
-    : undefined;
+  const rehashed =
+    deps.hashes.hasRoom() && isOutdated(deps.config, user.passwordHash)
+      ? await hashPassword(deps, password).catch(() => undefined)
+      : undefined;
   const entry = await transaction(deps.db, (unit) => proceed(deps, unit, user, rehashed, client));
   if (!entry) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));
   return 'token' in entry

@@ -8,6 +8,7 @@ const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 /** The built service as a process of its own. */
 export interface Program {
   readonly url: string;
+  readonly pid: number;
   /** All that it has printed so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
@@ -40,7 +41,7 @@ export async function startProgram(env: Record<string, string>): Promise<Program
     },
     30_000,
   );
-  return { url, output: () => output, signal: (name) => void child.kill(name), ended };
+  return { url, pid: child.pid ?? 0, output: () => output, signal: (name) => void child.kill(name), ended };
 }
 
 /** What became of a program that ran to its end. */
@@ -50,11 +51,15 @@ export interface Run {
   err: string;
 }
 
-/** Runs a built program of dist/src, such as "seed", with this environment and nothing else, in this folder. */
+/**
+ * Runs a built program of dist/src, such as "seed", with this environment and nothing else, in this folder; it is killed
+ * once it has said `killAt`.
+ */
 export async function runProgram(
   name: string,
   args: readonly string[],
   env: Record<string, string>,
+  killAt?: RegExp,
 ): Promise<Run> {
   const child = spawn(process.execPath, [join(MAIN, '..', `${name}.js`), ...args], {
     cwd: env['DATA_DIR'] ?? join(MAIN, '..'),
@@ -63,7 +68,10 @@ export async function runProgram(
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += String(chunk)));
-  child.stderr.on('data', (chunk) => (err += String(chunk)));
+  child.stderr.on('data', (chunk) => {
+    err += String(chunk);
+    if (killAt?.test(err) === true) child.kill('SIGKILL');
+  });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   return { code, out, err };
 }

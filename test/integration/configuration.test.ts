@@ -76,6 +76,7 @@ describe('whoever sets something wrong', () => {
     ['LIMITS_SCALE', 'much'],
     ['PASSWORD_HASH_COST', '9'],
     ['PASSWORD_HASH_COST', '17'],
+    ['PASSWORD_HASH_PROCESSES', '0'],
     ['PASSWORD_MIN_LENGTH', '5'],
     ['PASSWORD_BLOCKLIST', 'maybe'],
     ['SMTP_URL', 'mail.example.test'],

@@ -33,6 +33,10 @@ const supabaseUser = z.object({
   raw_user_meta_data: z.record(z.string(), z.unknown()).nullish(),
 });
 
+/** As ISO 8601 writes what PostgreSQL shows as 2023-01-31 09:00:00.12+00. */
+const ofPostgres = (time: string | null | undefined) =>
+  time?.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00');
+
 /** A row of auth.users. */
 function fromSupabase(given: unknown): unknown {
   const user = supabaseUser.parse(given);
@@ -42,7 +46,7 @@ function fromSupabase(given: unknown): unknown {
     passwordHash: user.encrypted_password || null,
     emailVerified: isSet(user.email_confirmed_at),
     suspended: isSet(user.banned_until) && !isPast(user.banned_until ?? ''),
-    createdAt: user.created_at,
+    createdAt: ofPostgres(user.created_at),
     ...names(told['first_name'] ?? told['given_name'], told['last_name'] ?? told['family_name'], [
       told['full_name'],
       told['name'],

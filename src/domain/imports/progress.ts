@@ -28,7 +28,7 @@ export async function digestOf(chunks: AsyncIterable<Buffer>): Promise<string> {
 /** Finds out how far this file has come. */
 export async function openProgress(db: Knex, digest: string): Promise<Progress> {
   await db('accountImports').insert({ digest }).onConflict('digest').ignore();
-  const row = (await db('accountImports').where({ digest }).first('lines')) as { lines: number };
+  const row = (await db('accountImports').where({ digest }).first('lines'));
   const refused = await db('accountImportRefusals').where({ digest }).pluck<number[]>('line');
   return { digest, lines: row.lines, refused: new Set(refused) };
 }

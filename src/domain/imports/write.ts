@@ -78,7 +78,8 @@ async function describeTaken(trx: Knex, rows: readonly Row[]): Promise<Refusal[]
   if (rows.length === 0) return [];
   const taken = async (column: 'emailKey' | 'usernameKey') => {
     const keys = rows.map(({ row }) => row[column]);
-    return new Set(await trx('users').whereIn(column, keys).pluck<string[]>(column));
+    const held = (await trx('users').whereIn(column, keys).select(column));
+    return new Set(held.map((user) => user[column]));
   };
   const [emails, usernames] = [await taken('emailKey'), await taken('usernameKey')];
   return rows.map(({ entry: { line }, row }) => {

@@ -28,6 +28,8 @@ export interface HashPool {
   run(work: HashWork): Promise<HashResult>;
   /** For those who would otherwise ask the database first. @throws {AuthError} RATE_LIMITED when {@link HashPool.run} would */
   requireRoom(): Promise<void>;
+  /** For what can be left for another time. */
+  hasRoom(): boolean;
   close(): void;
 }
 
@@ -77,6 +79,7 @@ export function openHashPool({ size, cost, log }: { size: number; cost: number; 
     async requireRoom() {
       if (isFull(pool)) throw await refusal(pool);
     },
+    hasRoom: () => !isFull(pool),
     close: () => closePool(pool),
   };
 }

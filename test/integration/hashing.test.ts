@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ask, startApp, testEnvironment, type TestApp } from '../harness/app.js';
+import { codeOf, signIn } from '../harness/calls.js';
+import { join, ownerOf, verify } from '../harness/people.js';
+import { startProgram } from '../harness/program.js';
+import { quantile, until } from '../harness/until.js';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp({ LIMITS_SCALE: '1000' });
+});
+afterAll(() => app.close());
+
+interface Hasher {
+  pid: number;
+  nice: number;
+}
+
+/** The hashing processes of a process, as the system lists them. */
+function hashersOf(parent: number): Hasher[] {
+  const list = execFileSync('ps', ['-axo', 'pid=,ppid=,ni=,stat=,args='], { encoding: 'utf8' });
+  return list
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(.*)$/.exec(line))
+    .filter((found) => Number(found?.[2]) === parent && !found?.[4]?.startsWith('Z'))
+    .filter((found) => found?.[5]?.includes('hasher.js'))
+    .map((found) => ({ pid: Number(found?.[1]), nice: Number(found?.[3]) }));
+}
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** What this process has now and had not before. */
+const newcomers = (before: Hasher[]) =>
+  hashersOf(process.pid).filter(({ pid }) => !before.some((old) => old.pid === pid));
+
+const tries = (door: TestApp, login = 'nobody-at-all') => signIn(door, login, 'wrong-password');
+
+describe('a process that hashes', () => {
+  it('lets everything else go first, and knows no secret of the service', async () => {
+    const before = hashersOf(process.pid);
+    const one = await app.replica();
+    await tries(one);
+    const [hasher] = await until('it is there', () => newcomers(before));
+    expect(hasher?.nice).toBe(19);
+    if (process.platform === 'linux') {
+      const environment = readFileSync(`/proc/${hasher?.pid ?? 0}/environ`, 'utf8');
+      expect(environment.replace(/\0/g, ' ')).toMatch(/^(NODE_\w+=\w+ ?)*$/);
+    }
+  });
+
+  it('may be killed while it hashes: another one does the work, and nobody notices', async () => {
+    const before = hashersOf(process.pid);
+    const one = await app.replica({ PASSWORD_HASH_PROCESSES: '1' });
+    const ana = await join(one);
+    const [hasher] = newcomers(before);
+    process.kill(hasher!.pid, 'SIGSTOP');
+    const answer = signIn(one, ana.username, ana.password);
+    await delay(50);
+    process.kill(hasher!.pid, 'SIGKILL');
+    expect(codeOf(await answer)).toBeUndefined();
+    expect(newcomers(before).map(({ pid }) => pid)).not.toContain(hasher!.pid);
+  });
+
+  it('that dies again over the same password leaves no one waiting', async () => {
+    const before = hashersOf(process.pid);
+    const one = await app.replica({ PASSWORD_HASH_PROCESSES: '1', PASSWORD_HASH_COST: '14' });
+    const answer = tries(one);
+    const [first] = await until('the first is there', () => nonEmpty(newcomers(before)));
+    process.kill(first!.pid, 'SIGKILL');
+    const [second] = await until('the second is there', () =>
+      nonEmpty(newcomers(before).filter(({ pid }) => pid !== first!.pid)),
+    );
+    process.kill(second!.pid, 'SIGKILL');
+    expect(codeOf(await answer)).toBe('SERVICE_UNAVAILABLE');
+    expect(codeOf(await signIn(one, app.owner.username, app.owner.password))).toBeUndefined();
+  });
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    'ends with a service that got %s',
+    async (signal) => {
+      const { env, drop } = await testEnvironment();
+      const program = await startProgram(env);
+      // The password of the first owner was hashed; its process stays.
+      await ask(program.url, 'mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }', {
+        input: { login: env['OWNER_USERNAME'], password: env['OWNER_PASSWORD'] },
+      });
+      const hashers = hashersOf(program.pid);
+      expect(hashers.length).toBeGreaterThan(0);
+      expect(program.output()).not.toContain(env['OWNER_PASSWORD']);
+      program.signal(signal);
+      await program.ended;
+      await until('no hasher is left', () => hashers.every(({ pid }) => !isAlive(pid)));
+      await drop();
+    },
+    60_000,
+  );
+});
+
+const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);
+
+describe('more sign-ins than the machine can hash', () => {
+  /** More than one process works off in five seconds (passwords/pool.ts), at what it thinks a hash takes at first. */
+  const CROWD = 130;
+
+  it('are each answered, by a verdict or by when to come back; verification does not wait, and nobody loses a try', async () => {
+    const strict = await app.replica({ LIMITS_SCALE: '1', PASSWORD_HASH_PROCESSES: '1' });
+    const ana = await ownerOf(strict);
+    const crowd = Array.from({ length: CROWD }, (_, at) => tries(strict, `somebody-${at}`));
+    const anas = Array.from({ length: 12 }, () => signIn(strict, ana.username, ana.password));
+    let isOver = false;
+    const storm = Promise.all([...crowd, ...anas]).finally(() => (isOver = true));
+    const waits: number[] = [];
+    while (!isOver) {
+      const started = performance.now();
+      expect(await verify(strict, ana.access)).toEqual({ valid: true, reason: null });
+      waits.push(performance.now() - started);
+      await delay(5);
+    }
+    const answers = await storm;
+    const later = answers.filter((answer) => codeOf(answer) === 'RATE_LIMITED');
+    const refused = answers.filter((answer) => codeOf(answer) === 'INVALID_CREDENTIALS');
+    const welcome = answers.filter((answer) => codeOf(answer) === undefined);
+    expect(later.length + refused.length + welcome.length).toBe(answers.length);
+    expect(refused.length).toBeGreaterThanOrEqual(32);
+    expect(later.length).toBeGreaterThan(0);
+    for (const { errors } of later) expect(errors[0]?.extensions.retryAfterSeconds).toBeGreaterThan(0);
+    // Behind a hash it would be a second and more. How fast it is on a machine of its own, bench/ says.
+    expect(quantile(waits, 0.5)).toBeLessThan(50);
+    expect(quantile(waits, 0.95)).toBeLessThan(250);
+    expect(codeOf(await signIn(strict, ana.username, ana.password))).toBeUndefined();
+  }, 120_000);
+});
