@@ -164,9 +164,7 @@ describe('where an email address must be confirmed first', () => {
     const count = async () => (await inside('select count(*)::int as count from users'))[0];
     const before = await count();
 
-    const { made, result: taken } = await countHashes(() =>
-      signUp(careful, newcomer({ email: ana.email })),
-    );
+    const { made, result: taken } = await countHashes(() => signUp(careful, newcomer({ email: ana.email })));
     expect(made).toBe(1);
     expect(seen(taken)).toEqual(seen(free));
     expect(await count()).toEqual(before);

@@ -28,9 +28,9 @@ export async function digestOf(chunks: AsyncIterable<Buffer>): Promise<string> {
 /** Finds out how far this file has come. */
 export async function openProgress(db: Knex, digest: string): Promise<Progress> {
   await db('accountImports').insert({ digest }).onConflict('digest').ignore();
-  const row = (await db('accountImports').where({ digest }).first('lines'));
+  const row = await db<{ digest: string; lines: number }>('accountImports').where({ digest }).first('lines');
   const refused = await db('accountImportRefusals').where({ digest }).pluck<number[]>('line');
-  return { digest, lines: row.lines, refused: new Set(refused) };
+  return { digest, lines: row?.lines ?? 0, refused: new Set(refused) };
 }
 
 /** Moves the marker on, in the transaction that writes the accounts. @throws {ImportUnderWay} when another import moved it */

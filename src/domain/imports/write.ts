@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { UserModel } from '../../db/models/user.js';
 import { lookupKey } from '../accounts.js';
 import { recordAll } from '../audit.js';
 import { newId } from '../ids.js';
@@ -78,7 +79,7 @@ async function describeTaken(trx: Knex, rows: readonly Row[]): Promise<Refusal[]
   if (rows.length === 0) return [];
   const taken = async (column: 'emailKey' | 'usernameKey') => {
     const keys = rows.map(({ row }) => row[column]);
-    const held = (await trx('users').whereIn(column, keys).select(column));
+    const held = await UserModel.query(trx).whereIn(column, keys).select(column);
     return new Set(held.map((user) => user[column]));
   };
   const [emails, usernames] = [await taken('emailKey'), await taken('usernameKey')];
