@@ -52,12 +52,8 @@ async function measure(logins, tokens) {
     ),
   };
   const rawBefore = await rawRate();
-  await told('./people.mjs', { ...verifying, seconds: 2 });
-  const idle = await told('./people.mjs', { ...verifying, seconds: seconds / 2 });
-  const [storm, under] = await Promise.all([
-    told('./people.mjs', signingIn),
-    told('./people.mjs', { ...verifying, seconds }),
-  ]);
+  const [idle] = await atTheDoor({ ...verifying, seconds: seconds / 2 });
+  const [storm, under] = await atTheDoor(signingIn, { ...verifying, seconds });
   return { idle, under, storm, raw: (rawBefore + (await rawRate())) / 2 };
 }
 
@@ -69,12 +65,31 @@ async function rawRate() {
   return all.reduce((sum, one) => sum + one.hashes / one.seconds, 0);
 }
 
+/** Processes of people that begin together once all of them are ready; their answers. */
+async function atTheDoor(...jobs) {
+  const groups = jobs.map((job) => start('./people.mjs', job));
+  await Promise.all(groups.map(answerOf));
+  const answers = groups.map(answerOf);
+  for (const group of groups) group.send('go');
+  return Promise.all(answers);
+}
+
 /** Runs a script of this folder with one message, to its one answer. */
 function told(script, job) {
+  return answerOf(start(script, job));
+}
+
+function start(script, job) {
   const child = fork(new URL(script, import.meta.url).pathname);
+  child.send(job);
+  return child;
+}
+
+function answerOf(child) {
   return new Promise((resolve, reject) => {
-    child.once('message', resolve).once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
-    child.send(job);
+    child
+      .once('message', resolve)
+      .once('exit', (code) => reject(new Error(`${child.spawnargs[1]} ended with ${code}`)));
   });
 }
 

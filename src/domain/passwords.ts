@@ -8,7 +8,7 @@ import type { Client } from './client.js';
 import { charge, giveBack, type Limiters } from './limits.js';
 import { isCommonPassword } from './passwords/blocklist.js';
 import { foreignFault } from './passwords/foreign.js';
-import type { HashPool } from './passwords/pool.js';
+import type { Hashing } from './passwords/pool.js';
 import { seal, unseal } from './sealing.js';
 
 export { openHashPool, type HashPool } from './passwords/pool.js';
@@ -16,7 +16,7 @@ export { foreignFault };
 
 export interface PasswordDeps {
   config: Config;
-  hashes: HashPool;
+  hashes: Hashing;
 }
 
 /** Longest password, in code points once it is NFKC; every one of them counts. */

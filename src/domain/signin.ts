@@ -5,7 +5,7 @@ import { findByLogin, lookupKey } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { hasFactor, openChallenge, type Challenge } from './mfa.js';
-import { checkPassword, hashPassword, isOutdated, requireSoundPassword } from './passwords.js';
+import { checkPassword, hashPassword, isOutdated, requireSoundPassword, type HashPool } from './passwords.js';
 import { completeTokens, type Opened, type Tokens } from './sessions.js';
 import type { SignInDeps } from './signin/deps.js';
 import { awaitsVerification, requireSoundLogin } from './signin/entry.js';
@@ -27,7 +27,7 @@ export type SignedUp = { kind: 'tokens'; tokens: Tokens } | { kind: 'unverified'
  * @throws {AuthError} RATE_LIMITED, INVALID_CREDENTIALS (unknown login and wrong password alike), ACCOUNT_DELETED, ACCOUNT_SUSPENDED
  */
 export async function signIn(
-  deps: SignInDeps,
+  deps: SignInDeps & { hashes: HashPool },
   login: string,
   password: string,
   client: Client,
@@ -35,7 +35,15 @@ export async function signIn(
   requireSoundLogin(login);
   requireSoundPassword('password', password);
   // Before the database is asked: in a storm, those who must come back cost next to nothing.
-  await deps.hashes.requireRoom();
+  const place = await deps.hashes.reserve();
+  try {
+    return await prove({ ...deps, hashes: place }, login, password, client);
+  } finally {
+    place.release();
+  }
+}
+
+async function prove(deps: SignInDeps, login: string, password: string, client: Client): Promise<SignedIn> {
   const user = await findByLogin(deps.db, login);
   // By the login as it was given, known or not: a budget shared by an account's names would tell which belong together.
   const key = lookupKey(login);

@@ -1,12 +1,10 @@
 // A process that hashes and does nothing else, at the lowest priority: whatever else the machine has to do goes first.
 // It is told what to do over its channel alone, prints nothing, and ends when the channel does, with the service.
-import { setPriority } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import type { HashWork } from './work.js';
 
-const LOWEST = 19;
-
 try {
-  setPriority(LOWEST);
+  setPriority(constants.priority.PRIORITY_LOW);
 } catch {
   // Where priorities may not be set, it hashes all the same.
 }

@@ -1,5 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { AuthError } from '../../errors.js';
@@ -10,8 +12,11 @@ import type { HashResult, HashWork } from './work.js';
 const LONGEST_WAIT_MS = 5000;
 /** So many may wait in any case: a burst on a slow machine is no storm. */
 const ALWAYS_WAITING = 32;
-/** A refusal is held back so long: a crowd that comes back at once would take from hashing the time it needs to be served. */
-const REFUSAL_DELAY_MS = 1000;
+/**
+ * A refusal is held back for a while between these, in milliseconds: a crowd that came back at once, or all together, would
+ * take from everything else the time that it needs to be served.
+ */
+const REFUSAL_DELAY_MS = { min: 500, max: 1500 };
 /** A process that has not answered by then never will; in milliseconds. */
 const DEADLINE_MS = 30_000;
 /** What bcrypt takes for each of its 2^cost rounds, in milliseconds, until it is known better. */
@@ -22,14 +27,23 @@ const NEWEST = 0.1;
 /** Told of each piece of work that is taken on: `{ kind }`, nothing of the password. For those who count hashes. */
 const taken = channel('authgraph:password-hash');
 
-/** Where all hashing happens: processes of the lowest priority, a bounded number of them, with a bounded queue. */
-export interface HashPool {
+/** What a password is hashed by. */
+export interface Hashing {
   /** @throws {AuthError} RATE_LIMITED when too many wait, SERVICE_UNAVAILABLE when hashing fails twice */
   run(work: HashWork): Promise<HashResult>;
-  /** For those who would otherwise ask the database first. @throws {AuthError} RATE_LIMITED when {@link HashPool.run} would */
-  requireRoom(): Promise<void>;
   /** For what can be left for another time. */
   hasRoom(): boolean;
+}
+
+/** A place in the queue, for one hash; to be released when it is known not to be needed any more, used or not. */
+export interface Place extends Hashing {
+  release(): void;
+}
+
+/** Where all hashing happens: processes of the lowest priority, a bounded number of them, with a bounded queue. */
+export interface HashPool extends Hashing {
+  /** Takes a place before anything else is done for somebody. @throws {AuthError} RATE_LIMITED when too many wait */
+  reserve(): Promise<Place>;
   close(): void;
 }
 
@@ -51,6 +65,8 @@ interface Pool {
   readonly size: number;
   readonly log: Logger;
   readonly waiting: Job[];
+  /** Places that are taken and not used yet. */
+  reserved: number;
   /** Every process there is, with what it is at. */
   readonly hashers: Map<ChildProcess, Task | undefined>;
   averageMs: number;
@@ -63,6 +79,7 @@ export function openHashPool({ size, cost, log }: { size: number; cost: number; 
     size,
     log,
     waiting: [],
+    reserved: 0,
     hashers: new Map(),
     averageMs: ROUND_MS * 2 ** cost,
     isClosed: false,
@@ -70,31 +87,57 @@ export function openHashPool({ size, cost, log }: { size: number; cost: number; 
   return {
     async run(work) {
       if (isFull(pool)) throw await refusal(pool);
-      taken.publish({ kind: work.kind });
-      return new Promise((resolve, reject) => {
-        pool.waiting.push({ work, resolve, reject, tries: 0 });
-        pump(pool);
-      });
+      return queue(pool, work);
     },
-    async requireRoom() {
+    async reserve() {
       if (isFull(pool)) throw await refusal(pool);
+      return takePlace(pool);
     },
     hasRoom: () => !isFull(pool),
     close: () => closePool(pool),
   };
 }
 
-/** When one who comes now would have their turn. */
-function waitMs({ waiting, hashers, averageMs, size }: Pool): number {
-  const underWay = [...hashers.values()].filter(Boolean).length;
-  return ((waiting.length + underWay) / size) * averageMs;
+function queue(pool: Pool, work: HashWork): Promise<HashResult> {
+  taken.publish({ kind: work.kind });
+  return new Promise((resolve, reject) => {
+    pool.waiting.push({ work, resolve, reject, tries: 0 });
+    pump(pool);
+  });
 }
 
-const isFull = (pool: Pool) => pool.waiting.length >= ALWAYS_WAITING && waitMs(pool) > LONGEST_WAIT_MS;
+function takePlace(pool: Pool): Place {
+  let isHeld = true;
+  pool.reserved++;
+  const release = () => {
+    if (isHeld) pool.reserved--;
+    isHeld = false;
+  };
+  return {
+    async run(work) {
+      if (!isHeld && isFull(pool)) throw await refusal(pool);
+      release();
+      return queue(pool, work);
+    },
+    hasRoom: () => !isFull(pool),
+    release,
+  };
+}
+
+/** When one who comes now would have their turn. */
+function waitMs({ waiting, reserved, hashers, averageMs, size }: Pool): number {
+  const underWay = [...hashers.values()].filter(Boolean).length;
+  return ((waiting.length + reserved + underWay) / size) * averageMs;
+}
+
+const isFull = (pool: Pool) =>
+  pool.waiting.length + pool.reserved >= ALWAYS_WAITING && waitMs(pool) > LONGEST_WAIT_MS;
 
 async function refusal(pool: Pool): Promise<AuthError> {
-  const retryAfterSeconds = Math.ceil(waitMs(pool) / 1000);
-  await delay(REFUSAL_DELAY_MS);
+  const turn = Math.ceil(waitMs(pool) / 1000);
+  // Not everybody at once.
+  const retryAfterSeconds = randomInt(turn, 2 * turn + 1);
+  await delay(randomInt(REFUSAL_DELAY_MS.min, REFUSAL_DELAY_MS.max));
   return new AuthError('RATE_LIMITED', {
     message: 'Too many people are signing in right now.',
     retryAfterSeconds,
@@ -124,6 +167,7 @@ function startHasher(pool: Pool): ChildProcess {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   pool.hashers.set(hasher, undefined);
+  yieldToAll(hasher);
   hasher.on('message', (answer: Answer) => settle(pool, hasher, answer));
   hasher.once('error', () => bury(pool, hasher));
   hasher.once('exit', () => bury(pool, hasher));
@@ -131,6 +175,15 @@ function startHasher(pool: Pool): ChildProcess {
   hasher.unref();
   hasher.channel?.unref();
   return hasher;
+}
+
+/** From its first instruction on; what it does about that itself comes a moment later. */
+function yieldToAll({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended already, or priorities may not be set here.
+  }
 }
 
 interface Answer {
