@@ -48,7 +48,7 @@ async function verify({ url, seconds, rate, bodies }) {
   };
   for (let at = 0; at < seconds * rate; at++) {
     const due = startedAt + (at * 1000) / rate;
-    while (performance.now() < due) await sleep(Math.max(0, due - performance.now() - 0.5));
+    await sleep(Math.ceil(due - performance.now()));
     asked.push(ask(due, bodies[at % bodies.length]));
   }
   await Promise.all(asked);
