@@ -65,11 +65,17 @@ describe('a hash that another system made', () => {
 
   it('keeps somebody who guesses waiting as long as one of ours, however cheap it is', async () => {
     const cheap = `$pbkdf2-sha256$i=1$${text('salt')}$${b64('120fb6cffcf8b32c43e7225256c4f837a86548c92ccc35480805987cb70be17b')}`;
-    const spent = async (hash: string) => {
+    const once = async (hash: string) => {
       const before = process.cpuUsage();
       await doWork({ kind: 'check', inputs: ['wrong'], hash, cost: 10 });
       const { user, system } = process.cpuUsage(before);
       return user + system;
+    };
+    // The least of a few: whatever else this process does can only make one longer.
+    const spent = async (hash: string) => {
+      const tries: number[] = [];
+      while (tries.length < 5) tries.push(await once(hash));
+      return Math.min(...tries);
     };
     await spent(cheap);
     const ours = await spent(`$2b$10$${'.'.repeat(53)}`);
