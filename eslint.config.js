@@ -117,7 +117,14 @@ export default tseslint.config(
   room(['src/db/**'], 'knex', 'pg', 'ioredis'),
   {
     // Where the world gets in: the environment is read, the clock starts.
-    files: ['src/config.ts', 'src/main.ts', 'src/migrate.ts', 'src/seed.ts', 'src/users-import.ts', 'src/audit-*.ts'],
+    files: [
+      'src/config.ts',
+      'src/main.ts',
+      'src/migrate.ts',
+      'src/seed.ts',
+      'src/users-import.ts',
+      'src/audit-*.ts',
+    ],
     rules: { 'no-restricted-syntax': ['error', ...SQL] },
   },
   { files: ['src/app.ts'], rules: { 'no-restricted-syntax': ['error', ...SQL, PROCESS_ENV] } },
