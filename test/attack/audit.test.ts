@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { actingAs } from '../harness/administration.js';
 import { startApp, type TestApp } from '../harness/app.js';
-import { AUDIT_ENV, AUDIT_KEY, auditedDatabase, findingsAfter, findingsOf } from '../harness/audit.js';
+import {
+  AUDIT_ENV,
+  AUDIT_KEY,
+  auditedDatabase,
+  findingsAfter,
+  findingsOf,
+  sealAll,
+} from '../harness/audit.js';
 import { codeOf } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { join, ownerOf } from '../harness/people.js';
@@ -195,6 +202,7 @@ describe('audit:verify', () => {
       delete from audit_seals where seq = (select max(seq) from audit_seals)`);
     const app = await startApp({ ...AUDIT_ENV, DATABASE_URL: database.url });
     await join(app);
+    await sealAll(app);
     await app.close();
     expect((await findingsOf(database)).lines).toEqual([]);
     expect((await findingsOf(database, { anchors: [anchor] })).lines).toEqual([

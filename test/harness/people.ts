@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Answer, TestApp } from './app.js';
 
 /** Somebody with an account, signed in. */
@@ -12,6 +13,8 @@ export interface Person {
 }
 
 let count = 0;
+/** Of this test file alone: a database may come with people of another one. */
+const CAST = randomBytes(4).toString('hex');
 const SIGN_UP = `mutation ($input: SignUpInput!) {
   signUp(input: $input) { __typename ... on AuthPayload { user { id } accessToken refreshToken session { id } } }
 }`;
@@ -21,7 +24,7 @@ const SIGN_IN = `mutation ($input: SignInInput!) {
 
 /** What a good sign-up sends; no two are alike. */
 export function newcomer(overrides: Record<string, unknown> = {}) {
-  const name = `ana${++count}x${process.pid}`;
+  const name = `ana${++count}x${CAST}`;
   return {
     email: `${name}@example.test`,
     username: name,

@@ -23,8 +23,10 @@ export interface RoleSpec {
 export type Scene = Awaited<ReturnType<typeof openScene>>;
 
 let count = 0;
+/** Of this test file alone: a database may come with people of another one. */
+const CAST = randomBytes(4).toString('hex');
 /** A word that nothing else is called. */
-export const unique = (start: string) => `${start}${++count}x${process.pid}`;
+export const unique = (start: string) => `${start}${++count}x${CAST}`;
 
 /** Opens a scene on a service under test; close it before the service. */
 export async function openScene(app: TestApp) {
