@@ -14,7 +14,7 @@ export const PASSKEY_METHODS: readonly string[] = ['hwk', 'swk', 'user'];
 /**
  * What the use of a passkey adds: a key that never leaves its device or one that may, that somebody was there, and that it
  * was one factor of several, as the device has verified who it was.
- * @see docs/decisions/0015-passkeys.md
+ * @see docs/decisions/0013-passkeys.md
  */
 export const passkeyMethods = (deviceType: 'singleDevice' | 'multiDevice'): readonly string[] => [
   deviceType === 'singleDevice' ? 'hwk' : 'swk',
