@@ -1,5 +1,4 @@
 import type { Knex } from 'knex';
-
 import { AuthError, badInput } from '../errors.js';
 import type { Catalogue } from './catalogue.js';
 import { takeTurns } from './turns.js';
