@@ -18,8 +18,8 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<string
   } finally {
     prototype.query = query;
   }
-  return seen.filter((text) => !text.includes('from "permissions" where "built_in" = '));
+  return seen.filter((text) => !text.includes(BY_THE_WATCHER));
 }
 
 /** The watcher of alerts asks which permissions are the platform's own, whenever roles were given a moment ago; no request does. */
-const BY_THE_WATCHER = /from "permissions" where "built_in" = /;
+const BY_THE_WATCHER = 'from "permissions" where "built_in" = ';
