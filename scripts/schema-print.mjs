@@ -1,5 +1,6 @@
-// `npm run schema:print`: writes schema.graphql, the SDL that composers take, from the built schema. With --check it writes
-// nothing and fails when the file is not what would be written.
+// `npm run schema:print`: writes schema.graphql, the SDL that composers take, from the built schema, and
+// schema.router.graphql, the same with the directives that some gateways enforce. With --check it writes nothing and fails
+// when a file is not what would be written.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { main, prepare, root, say, Unprepared } from './prepare.mjs';
@@ -7,22 +8,27 @@ import { main, prepare, root, say, Unprepared } from './prepare.mjs';
 await prepare();
 await import('reflect-metadata');
 const { printSubgraph } = await import('../dist/src/schema/index.js');
-const file = join(root, 'schema.graphql');
-const wanted = `${(await printSubgraph()).trim()}\n`;
+const { printForRouters } = await import('../dist/src/schema/for-routers.js');
+const sdl = printSubgraph();
 
 await main(() => {
-  if (read() === wanted) return;
-  if (process.argv.includes('--check'))
-    throw new Unprepared(
-      'schema.graphql is not what src/schema says: run npm run schema:print, and commit it.',
-    );
-  writeFileSync(file, wanted);
-  say('schema.graphql is written.');
+  keep('schema.graphql', sdl);
+  keep('schema.router.graphql', printForRouters(sdl));
 });
 // Whatever the resolvers opened stays behind.
 process.exit();
 
-function read() {
+function keep(name, text) {
+  const file = join(root, name);
+  const wanted = `${text.trim()}\n`;
+  if (read(file) === wanted) return;
+  if (process.argv.includes('--check'))
+    throw new Unprepared(`${name} is not what src/schema says: run npm run schema:print, and commit it.`);
+  writeFileSync(file, wanted);
+  say(`${name} is written.`);
+}
+
+function read(file) {
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -13,6 +13,8 @@ export interface Rule {
     context: Context,
     info: Pick<GraphQLResolveInfo, 'schema'>,
   ) => true | AuthError;
+  /** The same for gateways that enforce it, where their directives can say it whole: see schema.router.graphql. */
+  readonly directive?: string;
 }
 
 /** Whoever came through the door, which in production asks for the gateway's secret or a service token. */
@@ -31,6 +33,7 @@ export const nobody: Rule = { name: 'nobody', check: () => new AuthError('FORBID
 export const signedIn: Rule = {
   name: 'signed in',
   check: (actor) => actor.kind === 'user' || unknownCaller(actor),
+  directive: '@authenticated',
 };
 
 /** An account or a service: whoever has an identity of its own. */
@@ -84,6 +87,7 @@ export const has = (permission: string): Rule => ({
     actor.kind === 'user'
       ? actor.permissions.has(permission) || new AuthError('FORBIDDEN')
       : unknownCaller(actor),
+  directive: `@requiresScopes(scopes: [["${permission}"]])`,
 });
 
 /** An account that holds a permission, or a service whose token has the scope of that name. */

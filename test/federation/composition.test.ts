@@ -55,6 +55,20 @@ describe('the schema that _service answers', () => {
     expect(faults(file, notesSdl)).toEqual([]);
   });
 
+  it('composes as well with the directives that some gateways enforce', () => {
+    const file = readFileSync(new URL('../../schema.router.graphql', import.meta.url), 'utf8');
+    const { supergraphSdl, errors } = composeServices(
+      [file, notesSdl].map((sdl, i) => ({
+        name: `subgraph-${i}`,
+        url: 'http://127.0.0.1',
+        typeDefs: parse(sdl),
+      })),
+    );
+    expect(errors).toBeUndefined();
+    expect(supergraphSdl).toMatch(/\bme: User .*@authenticated/);
+    expect(supergraphSdl).toMatch(/\bpermissions: .*@requiresScopes\(scopes: \[\["roles:read"\]\]\)/);
+  });
+
   it('marks what only gateways and services may ask as internal', () => {
     const queries = parse(served).definitions.flatMap((definition) =>
       definition.kind === Kind.OBJECT_TYPE_DEFINITION && definition.name.value === 'Query'
