@@ -15,7 +15,7 @@ const [FIRST_PEPPER, SECOND_PEPPER] = [secret(), secret()];
 let app: TestApp;
 let look: Look;
 beforeAll(async () => {
-  app = await startApp({ LIMITS_SCALE: '1000', PASSWORD_PEPPERS: FIRST_PEPPER });
+  app = await startApp({ LIMITS_SCALE: '1000', PASSWORD_HASH_COST: '10', PASSWORD_PEPPERS: FIRST_PEPPER });
   look = await lookInto(app.databaseUrl);
 });
 afterAll(async () => {

@@ -21,7 +21,7 @@ let app: TestApp;
 let look: Look;
 let owner: Person;
 beforeAll(async () => {
-  app = await startApp({ LIMITS_SCALE: '100' });
+  app = await startApp({ LIMITS_SCALE: '100', PASSWORD_HASH_COST: '10' });
   look = await lookInto(app.databaseUrl);
   owner = await ownerOf(app);
 });

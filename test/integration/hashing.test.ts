@@ -10,7 +10,7 @@ import { quantile, until } from '../harness/until.js';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await startApp({ LIMITS_SCALE: '1000' });
+  app = await startApp({ LIMITS_SCALE: '1000', PASSWORD_HASH_COST: '10' });
 });
 afterAll(() => app.close());
 

@@ -19,7 +19,7 @@ const dir = makeTempDir();
 let app: TestApp;
 let look: Look;
 beforeAll(async () => {
-  app = await startApp({ ...keys, LIMITS_SCALE: '1000' });
+  app = await startApp({ ...keys, LIMITS_SCALE: '1000', PASSWORD_HASH_COST: '10' });
   look = await lookInto(app.databaseUrl);
 });
 afterAll(async () => {
