@@ -7,13 +7,11 @@ import { main, prepare, root, say, Unprepared } from './prepare.mjs';
 
 await prepare();
 await import('reflect-metadata');
-const { printSubgraph } = await import('../dist/src/schema/index.js');
-const { printForRouters } = await import('../dist/src/schema/for-routers.js');
-const sdl = printSubgraph();
+const { printForRouters, printSubgraph } = await import('../dist/src/schema/index.js');
 
 await main(() => {
-  keep('schema.graphql', sdl);
-  keep('schema.router.graphql', printForRouters(sdl));
+  keep('schema.graphql', printSubgraph());
+  keep('schema.router.graphql', printForRouters());
 });
 // Whatever the resolvers opened stays behind.
 process.exit();

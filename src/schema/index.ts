@@ -2,6 +2,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { parse, type GraphQLSchema } from 'graphql';
 import { buildSchemaSync, createResolversMap } from 'type-graphql';
+import { withDirectives } from '../permissions/directives.js';
 import { guard } from '../permissions/guard.js';
 import { AlertsResolver } from '../resolvers/alerts.js';
 import { AuditResolver } from '../resolvers/audit.js';
@@ -55,6 +56,11 @@ function codeFirst(): GraphQLSchema {
 /** The subgraph's SDL, as `_service` answers it and schema.graphql holds it. */
 export function printSubgraph(schema: GraphQLSchema = codeFirst()): string {
   return `${FEDERATION}\n${printSchemaWithDirectives(schema).replace(/^schema \{[^}]*\}\s*/, '')}\n`;
+}
+
+/** The same for gateways that enforce directives, as schema.router.graphql holds it. */
+export function printForRouters(): string {
+  return withDirectives(printSubgraph());
 }
 
 /** The executable subgraph with the guard around every field that is not for everybody. */

@@ -4,6 +4,7 @@ import { composeServices } from '@apollo/composition';
 import { Kind, parse, print } from 'graphql';
 import { readAuthService } from '../../gateway/compose.js';
 import { notesSdl } from '../../gateway/notes/subgraph.js';
+import { printForRouters } from '../../src/schema/index.js';
 import { startApp, type TestApp } from '../harness/app.js';
 
 let app: TestApp;
@@ -56,9 +57,8 @@ describe('the schema that _service answers', () => {
   });
 
   it('composes as well with the directives that some gateways enforce', () => {
-    const file = readFileSync(new URL('../../schema.router.graphql', import.meta.url), 'utf8');
     const { supergraphSdl, errors } = composeServices(
-      [file, notesSdl].map((sdl, i) => ({
+      [printForRouters(), notesSdl].map((sdl, i) => ({
         name: `subgraph-${i}`,
         url: 'http://127.0.0.1',
         typeDefs: parse(sdl),

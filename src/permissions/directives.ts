@@ -7,16 +7,16 @@ import {
   type ObjectTypeDefinitionNode,
   type ScalarTypeDefinitionNode,
 } from 'graphql';
-import { table } from '../permissions/table.js';
+import { table } from './table.js';
 
 /**
- * The subgraph's SDL for gateways that enforce directives: what a row of the table says of a root field, they may refuse
+ * The SDL for gateways that enforce directives: what a row of the table says of a root field, they may refuse
  * before they plan. A rule that no directive can say whole carries none. Nor do the fields below: `signIn` answers them to
  * whom the gateway does not know yet. The service enforces all of it in any case.
  *
  * @param sdl as `_service` answers it
  */
-export function printForRouters(sdl: string): string {
+export function withDirectives(sdl: string): string {
   const linked = sdl.replace('"@inaccessible"]', '"@inaccessible", "@authenticated", "@requiresScopes"]');
   return print(visit(parse(linked), { ObjectTypeDefinition: guardFields }));
 }
