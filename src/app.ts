@@ -15,9 +15,10 @@ import { openCatalogue, type Catalogue } from './domain/catalogue.js';
 import type { Clock } from './domain/clock.js';
 import { openSealer } from './domain/ledger.js';
 import { openLimiters } from './domain/limits.js';
-import { openPostman } from './domain/mail.js';
+import { openPostman, openTemplates } from './domain/mail.js';
 import { purgeChallenges } from './domain/mfa.js';
 import { preparePasskeys, purgePasskeyChallenges } from './domain/passkeys.js';
+import { purgeAddressChanges } from './domain/address-changes.js';
 import { purgeOneTimeTokens } from './domain/one-time.js';
 import { ensureOwner, ownerPasswordFault, type FirstOwner } from './domain/owner.js';
 import { openHashPool } from './domain/passwords.js';
@@ -129,6 +130,7 @@ async function openParts(
   { url: databaseUrl, role }: Working,
   closing: (() => unknown)[],
 ): Promise<App> {
+  const templates = openTemplates(config);
   const locate = openLocations(config.location.databaseFile);
   const db = connectPostgres(databaseUrl, config.data.poolSize, { role });
   // Revocations, keys and readiness wait behind nobody, however busy the service is.
@@ -172,6 +174,7 @@ async function openParts(
     hashes,
     limiters,
     postman,
+    templates,
     witness,
     locate,
   };
@@ -217,6 +220,7 @@ function keepTidy(app: App): () => void {
       purgeSessions(app),
       purgeRevocations(app),
       purgeOneTimeTokens(app),
+      purgeAddressChanges(app),
       purgeChallenges(app),
       purgePasskeyChallenges(app),
       purgeSightings(app),

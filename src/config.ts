@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
+import { mailOf, mailVariables } from './config/mail.js';
 import { webhookKey, webhookMistakes } from './config/webhook.js';
 
 /** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
@@ -69,8 +70,7 @@ export const variables = {
   PASSWORD_BLOCKLIST: onOff(true),
   PASSWORD_PEPPERS: keys.optional(),
   ENCRYPTION_KEYS: keys.optional(),
-  SMTP_URL: z.url({ protocol: /^smtps?$/, error: 'must be an smtp or smtps URL' }).optional(),
-  MAIL_FROM: z.string().default('authgraph <no-reply@localhost>'),
+  ...mailVariables,
   WEBHOOK_URL: url.optional(),
   WEBHOOK_SECRET: z
     .string()
@@ -250,7 +250,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
             allowPrivateNetwork: v.WEBHOOK_ALLOW_PRIVATE_NETWORK,
           },
     location: { databaseFile: v.GEOIP_DATABASE, header: v.LOCATION_HEADER?.toLowerCase() },
-    mail: { smtpUrl: v.SMTP_URL, from: v.MAIL_FROM, folder: resolve(v.DATA_DIR, 'mail') },
+    mail: mailOf(v, production),
     limits: { scale: v.LIMITS_SCALE },
     audit: { retentionDays: v.AUDIT_RETENTION_DAYS },
     log: { level: v.LOG_LEVEL },

@@ -8,7 +8,7 @@ import type { Catalogue } from './domain/catalogue.js';
 import type { Client } from './domain/client.js';
 import type { Clock } from './domain/clock.js';
 import type { Limiters } from './domain/limits.js';
-import type { Postman } from './domain/mail.js';
+import type { MailTemplates, Postman } from './domain/mail.js';
 import type { HashPool } from './domain/passwords.js';
 import type { Feed } from './domain/revocations.js';
 import { actorOfServiceToken, isServiceToken, type ServiceTokens } from './domain/service-tokens.js';
@@ -33,6 +33,7 @@ export interface App {
   readonly hashes: HashPool;
   readonly limiters: Limiters;
   readonly postman: Postman;
+  readonly templates: MailTemplates;
   readonly locate: Locate;
   /** Takes down denials, verifications and sightings; written in batches. */
   readonly witness: Witness;

@@ -11,7 +11,7 @@ import { discoveryDocument } from './http/discovery.js';
 import { openDoor, proofByService, type Proof } from './http/door.js';
 import { followRequests } from './http/follow.js';
 import type { GraphQLEndpoint } from './http/graphql.js';
-import { askForPassword, askToConfirm, confirmEmail, setPassword } from './http/pages.js';
+import { askForPassword, linkPages, pressButton, setPassword, showButton } from './http/pages.js';
 
 /** The doors of the service, as a server that does not listen yet. */
 export interface Doors {
@@ -107,16 +107,20 @@ function routesOf(
     '/health/ready': { GET: ready },
     '/.well-known/jwks.json': { GET: (request, response) => jwks(app, request, response) },
     '/.well-known/openid-configuration': { GET: discovery },
-    '/verify-email': {
-      GET: askToConfirm,
-      POST: (request, response, caller) =>
-        confirmEmail(app, request, response, clientOf(app, request, response, caller)),
-    },
+    ...Object.fromEntries(linkPages.map((page) => [`/${page.path}`, linkRoute(app, page)])),
     '/reset-password': {
       GET: askForPassword,
       POST: (request, response, caller) =>
         setPassword(app, request, response, clientOf(app, request, response, caller)),
     },
+  };
+}
+
+function linkRoute(app: App, page: (typeof linkPages)[number]): Record<string, Handler> {
+  return {
+    GET: (request, response) => showButton(page, request, response),
+    POST: (request, response, caller) =>
+      pressButton(page, app, request, response, clientOf(app, request, response, caller)),
   };
 }
 

@@ -26,6 +26,7 @@ export {
   suspendAccount,
   updateProfile,
 } from './accounts/manage.js';
+export { moveAddress, takeAddressBack } from './accounts/move.js';
 export { requireFree } from './accounts/names.js';
 export {
   lookupKey,

@@ -8,7 +8,7 @@ import { record } from './audit.js';
 import type { Client } from './client.js';
 import type { Limiters } from './limits.js';
 import { sendCredentialNotice, type NoticeDeps } from './mail.js';
-import { PASSWORD_PURPOSES, voidOneTimeTokens } from './one-time.js';
+import { VOID_WITH_PASSWORD, voidOneTimeTokens } from './one-time.js';
 import {
   hashPassword,
   provePassword,
@@ -42,7 +42,7 @@ export async function changePassword(
   return transaction(deps.db, async (unit) => {
     await requireStanding(unit.trx, actor);
     const changedAt = await replaceHash(unit, user, passwordHash);
-    await voidOneTimeTokens(unit, user.id, PASSWORD_PURPOSES);
+    await voidOneTimeTokens(unit, user.id, VOID_WITH_PASSWORD);
     const except = keepSession ? { except: actor.sessionId } : {};
     await endSessions(deps.feed, unit, user.id, undefined, {
       reason: 'password_changed',

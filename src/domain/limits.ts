@@ -27,6 +27,8 @@ export const limits = {
   revokeFromAddress: { by: 'address', points: 1000, seconds: 60 },
   mailToAddress: { by: 'login', points: 5, seconds: 60 * 60 },
   noticesToAddress: { by: 'login', points: 20, seconds: 60 * 60 },
+  undoLinksToAddress: { by: 'login', points: 20, seconds: 60 * 60 },
+  emailChangesByAccount: { by: 'account', points: 10, seconds: 60 * 60 },
   linksFromAddress: { by: 'address', points: 100, seconds: 15 * 60 },
   exportsByAccount: { by: 'account', points: 60, seconds: 60 * 60 },
   changesByAccount: { by: 'account', points: 3000, seconds: 60 },

@@ -1,32 +1,26 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config.js';
-import { OutboxModel } from '../db/models/outbox.js';
+import { MailModel } from '../db/models/mail.js';
 import type { UserModel } from '../db/models/user.js';
 import type { Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
 import { newId } from './ids.js';
 import { charge, type Limiters } from './limits.js';
 import { issueOneTimeToken } from './one-time.js';
-import type { Postman } from './mail/postman.js';
-import {
-  credentialNotice,
-  invitationMail,
-  resetMail,
-  signUpNotice,
-  suspicionNotice,
-  verificationMail,
-  type CredentialChange,
-  type Mail,
-  type SuspiciousUse,
-} from './mail/templates.js';
+import type { Facts, MailName } from './mail/kinds.js';
+import { sealBody, type Postman } from './mail/postman.js';
+import type { Mail, MailTemplates } from './mail/templates.js';
 
+export { escapeHtml } from './mail/escape.js';
+export { findInMailbox, listMailbox, type KeptMail } from './mail/mailbox.js';
 export { openPostman, type Postman } from './mail/postman.js';
-export { escapeHtml, type CredentialChange, type SuspiciousUse } from './mail/templates.js';
+export { openTemplates, type MailTemplates } from './mail/templates.js';
 
 export interface MailDeps {
   db: Knex;
   config: Config;
   postman: Postman;
+  templates: MailTemplates;
 }
 
 /** What mail about somebody's account needs. */
@@ -41,42 +35,124 @@ const RESET_LIFE_SECONDS = 60 * 60;
 /** How long a link to set one's first password is good, in seconds. */
 const INVITATION_LIFE_SECONDS = 7 * 24 * 60 * 60;
 
+/** From the configured address alone: what a request says of where it was sent to is anybody's word. */
+const linkTo = ({ config }: MailDeps, page: string, token: string) =>
+  `${config.http.publicUrl}/${page}?token=${token}`;
+
 /** Puts a link that confirms the account's address into the outbox, in the transaction given; earlier links are void. */
 export async function sendVerification(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
   const token = await issueOneTimeToken(unit, 'verify-email', user.id, VERIFICATION_LIFE_SECONDS);
-  const link = `${deps.config.http.publicUrl}/verify-email?token=${token}`;
-  await post(deps, unit, user, verificationMail({ firstName: user.firstName, link }));
+  await send(deps, unit, user, 'verify-email', { link: linkTo(deps, 'verify-email', token) });
 }
 
 /** Puts a link that sets a forgotten password anew into the outbox; earlier ones are void. */
 export async function sendResetLink(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
+  await send(deps, unit, user, 'reset-password', { link: await newResetLink(deps, unit, user) });
+}
+
+async function newResetLink(deps: MailDeps, unit: Unit, user: UserModel): Promise<string> {
   const token = await issueOneTimeToken(unit, 'reset-password', user.id, RESET_LIFE_SECONDS);
-  await post(deps, unit, user, resetMail({ firstName: user.firstName, link: passwordLink(deps, token) }));
+  return linkTo(deps, 'reset-password', token);
 }
 
 /** Puts a link that sets an account's first password into the outbox; earlier ones are void. */
 export async function sendInvitation(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
   const token = await issueOneTimeToken(unit, 'invitation', user.id, INVITATION_LIFE_SECONDS);
-  await post(
-    deps,
-    unit,
-    user,
-    invitationMail({ firstName: user.firstName, link: passwordLink(deps, token) }),
-  );
+  await send(deps, unit, user, 'invitation', { link: linkTo(deps, 'reset-password', token) });
 }
-
-/** From the configured address alone: what a request says of where it was sent to is anybody's word. */
-const passwordLink = ({ config }: MailDeps, token: string) =>
-  `${config.http.publicUrl}/reset-password?token=${token}`;
 
 /** Tells an account's owner, through the outbox, that somebody tried to sign up with the address. */
 export async function sendSignUpNotice(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
-  await post(deps, unit, user, signUpNotice({ firstName: user.firstName, site: deps.config.http.publicUrl }));
+  await send(deps, unit, user, 'sign-up-notice', {});
 }
+
+/** Puts a link that confirms a new address into the outbox, to that address. */
+export async function sendChangeConfirmation(
+  deps: MailDeps,
+  unit: Unit,
+  user: UserModel,
+  email: string,
+  token: string,
+): Promise<void> {
+  const link = linkTo(deps, 'confirm-email-change', token);
+  await send(deps, unit, addressedTo(user, email), 'email-change-confirm', { link });
+}
+
+/** Tells the owner of an address that somebody wants to have it for another account. */
+export async function sendTakenNotice(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
+  await send(deps, unit, user, 'email-change-taken', {});
+}
+
+/** Tells the address of an account that another one was asked for, with the link that undoes it. */
+export async function sendChangeNotice(
+  deps: NoticeDeps,
+  unit: Unit,
+  user: UserModel,
+  issueUndo: () => Promise<string>,
+): Promise<void> {
+  await withUndo(deps, user, async () => {
+    const link = linkTo(deps, 'undo-email-change', await issueUndo());
+    await send(deps, unit, user, 'email-change-asked', { link });
+  });
+}
+
+/** Tells the address that an account had before that it has another one, with the link that undoes it. */
+export async function sendChangedNotice(
+  deps: NoticeDeps,
+  unit: Unit,
+  old: UserModel,
+  byAdministrator: boolean,
+  issueUndo: () => Promise<string>,
+): Promise<void> {
+  await withUndo(deps, old, async () => {
+    const link = linkTo(deps, 'undo-email-change', await issueUndo());
+    await send(deps, unit, old, 'email-changed', { link, byAdministrator });
+  });
+}
+
+/** A budget of its own: once it is spent, as many links as it holds have come, and each of them undoes what comes after it. */
+const withUndo = (deps: NoticeDeps, { emailKey }: UserModel, work: () => Promise<void>) =>
+  sparingly(deps.limiters, 'undoLinksToAddress', emailKey, work);
+
+/** Tells an account, at the address that it has again or still, that a change was undone, with a link that sets a new password. */
+export async function sendUndoneNotice(
+  deps: MailDeps,
+  unit: Unit,
+  user: UserModel,
+  wasMoved: boolean,
+): Promise<void> {
+  const link = await newResetLink(deps, unit, user);
+  await send(deps, unit, user, 'email-change-undone', { link, wasMoved });
+}
+
+/** Tells an address that the account has left it, as the change to it was undone. */
+export async function sendTakenBackNotice(
+  deps: NoticeDeps,
+  unit: Unit,
+  user: UserModel,
+  { email, emailKey }: { email: string; emailKey: string },
+): Promise<void> {
+  await sparingly(deps.limiters, 'noticesToAddress', emailKey, () =>
+    send(deps, unit, addressedTo(user, email), 'email-change-taken-back', {}),
+  );
+}
+
+/** What may change about the proofs of who somebody is, as its owner is told. */
+export type CredentialChange = keyof typeof CREDENTIAL_CHANGES;
+const CREDENTIAL_CHANGES = {
+  password_changed: 'password-changed',
+  password_reset: 'password-reset',
+  mfa_enabled: 'mfa-enabled',
+  mfa_disabled: 'mfa-disabled',
+  mfa_reset: 'mfa-reset',
+  passkey_added: 'passkey-added',
+  passkey_removed: 'passkey-removed',
+  recovery_codes_replaced: 'recovery-codes-replaced',
+} as const satisfies Record<string, MailName>;
 
 /**
  * Tells an account's owner, through the outbox, that a credential of theirs has changed; in the transaction that changes
- * it. `user` is the account with the address to tell: the old one, where it is the address that changes.
+ * it.
  */
 export async function sendCredentialNotice(
   deps: NoticeDeps,
@@ -84,9 +160,12 @@ export async function sendCredentialNotice(
   user: UserModel,
   what: CredentialChange,
 ): Promise<void> {
-  const site = deps.config.http.publicUrl;
-  await notify(deps, unit, user, credentialNotice({ firstName: user.firstName, what, site }));
+  await notify(deps, user, () => send(deps, unit, user, CREDENTIAL_CHANGES[what], {}));
 }
+
+/** A use of an account that may not have been its owner's; `place` is a location, or a network address without one. */
+export type SuspiciousUse =
+  { kind: 'new place'; at: Date; place: string | null } | { kind: 'refresh reuse'; at: Date };
 
 /** Tells an account's owner, through the outbox, of a use of the account that may not have been theirs. */
 export async function sendSuspicionNotice(
@@ -95,29 +174,32 @@ export async function sendSuspicionNotice(
   user: UserModel,
   use: SuspiciousUse,
 ): Promise<void> {
-  const site = deps.config.http.publicUrl;
-  await notify(deps, unit, user, suspicionNotice({ firstName: user.firstName, use, site }));
+  const at = `${use.at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  await notify(deps, user, () =>
+    use.kind === 'refresh reuse'
+      ? send(deps, unit, user, 'refresh-reuse', { at })
+      : send(deps, unit, user, 'new-place', { at, place: use.place ?? '' }),
+  );
 }
 
 /** A budget apart from the mail that anybody may ask for: whoever spends that one must not silence these. */
-async function notify(deps: NoticeDeps, unit: Unit, user: UserModel, mail: Mail): Promise<void> {
-  await sparingly(deps.limiters, 'noticesToAddress', user.emailKey, () => post(deps, unit, user, mail));
-}
+const notify = (deps: NoticeDeps, { emailKey }: UserModel, work: () => Promise<void>) =>
+  sparingly(deps.limiters, 'noticesToAddress', emailKey, work);
 
 /** Sends, unless the address has had its share of mail: the caller is answered alike, and nobody is flooded. */
 export async function mailSparingly(
   limiters: Limiters,
   emailKey: string,
-  send: () => Promise<void>,
+  work: () => Promise<void>,
 ): Promise<void> {
-  await sparingly(limiters, 'mailToAddress', emailKey, send);
+  await sparingly(limiters, 'mailToAddress', emailKey, work);
 }
 
 async function sparingly(
   limiters: Limiters,
-  budget: 'mailToAddress' | 'noticesToAddress',
+  budget: 'mailToAddress' | 'noticesToAddress' | 'undoLinksToAddress',
   emailKey: string,
-  send: () => Promise<void>,
+  work: () => Promise<void>,
 ): Promise<void> {
   try {
     await charge(limiters, budget, emailKey);
@@ -125,13 +207,27 @@ async function sparingly(
     if (error instanceof AuthError && error.code === 'RATE_LIMITED') return;
     throw error;
   }
-  await send();
+  await work();
 }
 
-async function post(deps: MailDeps, unit: Unit, user: UserModel, mail: Mail): Promise<void> {
-  const { subject, text: bodyText, html: bodyHtml } = mail;
-  await OutboxModel.query(unit.trx)
-    .insert({ id: newId(), accountId: user.id, recipient: user.email, subject, bodyText, bodyHtml })
+type Addressee = Pick<UserModel, 'id' | 'email' | 'firstName'>;
+const addressedTo = ({ id, firstName }: UserModel, email: string): Addressee => ({ id, firstName, email });
+
+async function send<N extends MailName>(
+  deps: MailDeps,
+  unit: Unit,
+  to: Addressee,
+  name: N,
+  facts: Facts<N>,
+): Promise<void> {
+  await post(deps, unit, to, deps.templates.write(name, to.firstName, facts));
+}
+
+async function post(deps: MailDeps, unit: Unit, to: Addressee, mail: Mail): Promise<void> {
+  const [id, recipient] = [newId(), to.email];
+  const bodySealed = sealBody(deps.config, { id, recipient }, mail);
+  await MailModel.query(unit.trx)
+    .insert({ id, accountId: to.id, recipient, subject: mail.subject, bodySealed })
     .returning([]);
   unit.afterCommit(() => deps.postman.collect());
 }

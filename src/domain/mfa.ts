@@ -31,6 +31,7 @@ export {
   findChallenge,
   openChallenge,
   purgeChallenges,
+  voidChallenges,
   type Challenge,
   type StoredChallenge,
 } from './mfa/challenge.js';
@@ -44,6 +45,7 @@ export {
 } from './mfa/code.js';
 export type { MfaDeps } from './mfa/deps.js';
 export { hasFactor } from './mfa/factor.js';
+export { withdrawFactorsSince } from './mfa/withdraw.js';
 export { endOthers, hold, holdProved, prove } from './mfa/hold.js';
 export { raiseSession } from './mfa/raise.js';
 

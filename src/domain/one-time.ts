@@ -4,32 +4,36 @@ import type { Unit } from '../db/transaction.js';
 import { newId } from './ids.js';
 
 /** What a mailed secret is good for; it is never good for anything else. */
-export type Purpose = 'verify-email' | 'reset-password' | 'invitation';
+export type Purpose = 'verify-email' | 'reset-password' | 'invitation' | 'change-email';
 
 /** The secrets that set a password. */
 export const PASSWORD_PURPOSES: readonly Purpose[] = ['reset-password', 'invitation'];
+/** The secrets that are void once the password is another: whoever asked for them may have known the earlier one. */
+export const VOID_WITH_PASSWORD: readonly Purpose[] = [...PASSWORD_PURPOSES, 'change-email'];
 
 const digest = (token: string) => createHash('sha256').update(token).digest();
 const FORM = /^[A-Za-z0-9_-]{43}$/;
 
-/** Makes a secret of 256 bits for one purpose; older ones of the account for the same purpose are void. */
+/** Makes a secret of 256 bits for one purpose; older ones of the account for the same purpose are void. @param id by which it is known */
 export async function issueOneTimeToken(
   unit: Unit,
   purpose: Purpose,
   userId: string,
   lifeSeconds: number,
+  id = newId(),
 ): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   const expiresAt = unit.trx.raw("now() + ? * interval '1 second'", [lifeSeconds]);
   await voidOneTimeTokens(unit, userId, [purpose]);
   await unit
     .trx('oneTimeTokens')
-    .insert({ id: newId(), purpose, userId, secretHash: digest(token), expiresAt });
+    .insert({ id, purpose, userId, secretHash: digest(token), expiresAt });
   return token;
 }
 
 /** A mailed secret, as far as it may be told. */
 export interface OneTimeToken {
+  id: string;
   purpose: Purpose;
   userId: string;
 }
@@ -41,7 +45,7 @@ export async function findOneTimeToken(
   token: string,
 ): Promise<OneTimeToken | undefined> {
   if (!FORM.test(token)) return undefined;
-  return live(db, purposes, token).first<OneTimeToken>('purpose', 'userId');
+  return live(db, purposes, token).first<OneTimeToken>('id', 'purpose', 'userId');
 }
 
 /** Spends a secret: one conditional update lets one of any number of parallel uses win. @returns whose it was, and for what */
@@ -53,7 +57,7 @@ export async function spendOneTimeToken(
   if (!FORM.test(token)) return undefined;
   const [spent] = await live(unit.trx, purposes, token)
     .update({ usedAt: unit.trx.raw('now()') })
-    .returning<OneTimeToken[]>(['purpose', 'userId']);
+    .returning<OneTimeToken[]>(['id', 'purpose', 'userId']);
   return spent;
 }
 

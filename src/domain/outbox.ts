@@ -16,7 +16,7 @@ export interface Parcel {
 
 /** One way out. */
 export interface Route<T extends Parcel> {
-  table: 'outbox' | 'webhookDeliveries';
+  table: 'mailOutbox' | 'outbox' | 'webhookDeliveries';
   /** A column: parcels with the same value in it leave one after another, in the order of their ids. */
   lane: 'recipient' | 'accountId';
   /** What the log calls a parcel. */

@@ -17,7 +17,7 @@ export type { PasskeyModel as StoredPasskey } from '../db/models/passkey.js';
 export { issueChallenge, purgePasskeyChallenges } from './passkeys/challenge.js';
 export { pretendPasskeys } from './passkeys/decoy.js';
 export { judge, keepUse, recordFault, type Fault } from './passkeys/judge.js';
-export { passkeysOf } from './passkeys/own.js';
+export { passkeysOf, requireFreshFactor } from './passkeys/own.js';
 export { passkeyRegistrationOptions, registerPasskey } from './passkeys/register.js';
 export { readAssertion } from './passkeys/response.js';
 export { describePasskey, requestOptions, type PasskeyOptions } from './passkeys/webauthn.js';

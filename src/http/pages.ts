@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App } from '../context.js';
 import type { Client } from '../domain/client.js';
+import { confirmEmailChange, undoEmailChange } from '../domain/email-change.js';
 import { verifyEmail } from '../domain/email-verification.js';
 import { charge } from '../domain/limits.js';
 import { escapeHtml } from '../domain/mail.js';
@@ -9,31 +10,74 @@ import { presentable, type AuthError, type ErrorCode } from '../errors.js';
 import { readBytes } from './body.js';
 import { sendPage, type Page } from './page.js';
 
-/** The page that the link in a mail opens: it shows a button and consumes nothing. */
-export function askToConfirm(request: IncomingMessage, response: ServerResponse): void {
-  sendPage(response, {
-    status: 200,
+/** A page that a link in a mail opens: it shows a button, which acts, and consumes nothing by itself. */
+interface LinkPage {
+  /** Its path, and where its button leads. */
+  path: string;
+  title: string;
+  /** HTML that says what the button does. */
+  about?: string;
+  button: string;
+  act: (app: App, token: string, client: Client) => Promise<void>;
+  done: Omit<Page, 'status'>;
+}
+
+/** The pages of links that only have to be confirmed. */
+export const linkPages: readonly LinkPage[] = [
+  {
+    path: 'verify-email',
     title: 'Confirm your email address',
-    body: confirmForm(tokenOf(request)),
-  });
+    button: 'Confirm',
+    act: verifyEmail,
+    done: {
+      title: 'Thank you',
+      body: '<p>Your email address is confirmed. You can close this page.</p>',
+    },
+  },
+  {
+    path: 'confirm-email-change',
+    title: 'Confirm your new email address',
+    about: '<p>Your account moves to this address, and other devices are signed out.</p>',
+    button: 'Confirm',
+    act: confirmEmailChange,
+    done: {
+      title: 'Your email address is changed',
+      body: '<p>Your account has its new address. You can close this page.</p>',
+    },
+  },
+  {
+    path: 'undo-email-change',
+    title: 'Keep your email address',
+    about:
+      '<p>Your account stays at this address, or comes back to it. If it had moved already, everybody is signed out, and what was set up since to sign in is void.</p>',
+    button: 'Keep this address',
+    act: undoEmailChange,
+    done: {
+      title: 'Your email address is kept',
+      body: '<p>We have sent you a mail with a link to set a new password: use it, as somebody may know the one that you have. You can close this page.</p>',
+    },
+  },
+];
+
+/** Shows the button. */
+export function showButton(page: LinkPage, request: IncomingMessage, response: ServerResponse): void {
+  const token = tokenOf(request);
+  const body = token === '' ? WITHOUT_LINK : buttonForm(page, token);
+  sendPage(response, { status: 200, title: page.title, script: FORGET_THE_TOKEN, body });
 }
 
 /** What the button does. */
-export async function confirmEmail(
+export async function pressButton(
+  { act, done }: LinkPage,
   app: App,
   request: IncomingMessage,
   response: ServerResponse,
   client: Client,
 ): Promise<void> {
   const token = (await readForm(request)).get('token') ?? '';
-  const done = {
-    status: 200,
-    title: 'Thank you',
-    body: '<p>Your email address is confirmed. You can close this page.</p>',
-  };
   const page = await attempt(app, client, async () => {
-    await verifyEmail(app, token, client);
-    return done;
+    await act(app, token, client);
+    return { status: 200, ...done };
   });
   sendPage(response, page);
 }
@@ -109,6 +153,11 @@ const REFUSALS: Partial<Record<ErrorCode, Page>> = {
     title: 'This link is not valid any more',
     body: '<p role="alert">It was used before, or replaced by a newer one, or it is too old. Ask for a new one where you sign in.</p>',
   },
+  CONFLICT: {
+    status: 409,
+    title: 'This address is taken',
+    body: '<p role="alert">Another account has this address by now. Nothing has changed.</p>',
+  },
   RATE_LIMITED: {
     status: 429,
     title: 'Too many tries',
@@ -116,8 +165,8 @@ const REFUSALS: Partial<Record<ErrorCode, Page>> = {
   },
 };
 
-const confirmForm = (token: string) =>
-  `<form method="post" action="verify-email">${hidden(token)}<button>Confirm</button></form>`;
+const buttonForm = ({ path, about = '', button }: LinkPage, token: string) =>
+  `${about}<form method="post" action="${path}">${hidden(token)}<button>${button}</button></form>`;
 
 /** The address bar, and with it the history, forgets the token as soon as the page is there. */
 const FORGET_THE_TOKEN = "history.replaceState(null,'',location.pathname)";

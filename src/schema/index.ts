@@ -8,6 +8,7 @@ import { AlertsResolver } from '../resolvers/alerts.js';
 import { AuditResolver } from '../resolvers/audit.js';
 import { AuthResolver } from '../resolvers/auth.js';
 import { BusinessRolesResolver } from '../resolvers/business-roles.js';
+import { EmailChangeResolver } from '../resolvers/email-change.js';
 import { MeResolver } from '../resolvers/me.js';
 import { MfaResolver } from '../resolvers/mfa.js';
 import { PasskeysResolver } from '../resolvers/passkeys.js';
@@ -35,6 +36,7 @@ function codeFirst(): GraphQLSchema {
       MfaResolver,
       PasskeysResolver,
       RecoveryResolver,
+      EmailChangeResolver,
       UsersResolver,
       RolesResolver,
       ServicesResolver,

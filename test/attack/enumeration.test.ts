@@ -225,7 +225,7 @@ describe('where an email address must be confirmed first', () => {
     await signUp(strict, victim);
     for (let at = 0; at < 4; at++) await signUp(strict, newcomer({ email: victim.email }));
     for (let at = 0; at < 2; at++) await signIn(strict, victim.username, victim.password);
-    await until('the outbox is empty', async () => (await inside('select 1 from outbox')).length === 0);
+    await until('the outbox is empty', async () => (await inside('select 1 from mail_outbox')).length === 0);
     // The first link, and as many more as the limit allows.
     expect((await mailsTo(victim.email)).length).toBeLessThanOrEqual(3);
   });

@@ -125,7 +125,7 @@ describe('a link to reset a password', () => {
   it('stands in no table once the mail has left', async () => {
     const ana = await forgetful();
     await until('the mail has left', async () => {
-      const rows = await look('select 1 from outbox where account_id = $1', [ana.id]);
+      const rows = await look('select 1 from mail_outbox where account_id = $1', [ana.id]);
       return rows.length === 0;
     });
     expect(await look.dump()).not.toContain(ana.secret);

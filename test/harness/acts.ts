@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { authenticator, challengeOf, factorsOf, setUpFactor } from './factors.js';
 import { addPasskey, device, optionsIn, passkeysOf, visitorOf } from './passkeys.js';
 import { newcomer, type Person } from './people.js';
@@ -46,6 +46,12 @@ export const acts: Record<string, (scene: Scene, about: Case) => Promise<Variabl
     token: await link('reset-password', account.id),
     newPassword: NEW_PASSWORD,
   }),
+
+  changeEmail: (_scene, { account }) => ({ newEmail: newcomer().email, password: account.password }),
+  confirmEmailChange: async (scene, { account }) => ({
+    token: (await putEmailChange(scene, account)).confirm,
+  }),
+  undoEmailChange: async (scene, { account }) => ({ token: (await putEmailChange(scene, account)).undo }),
 
   signOut: () => ({}),
   updateMe: () => ({ input: { firstName: 'Renamed' } }),
@@ -194,6 +200,27 @@ export const acts: Record<string, (scene: Scene, about: Case) => Promise<Variabl
     return { kid: rotateSigningKey.kid };
   },
 };
+
+/** A change of address that would have been asked for. @returns the secrets of its links */
+async function putEmailChange({ put, look }: Scene, { id: userId, email }: Seated) {
+  const [confirm, undo] = [0, 1].map(() => randomBytes(32).toString('base64url')) as [string, string];
+  const digest = (token: string) => createHash('sha256').update(token).digest();
+  const soon = new Date(Date.now() + 3_600_000);
+  const { email: newEmail } = newcomer();
+  const id = await put('one_time_tokens', {
+    purpose: 'change-email',
+    user_id: userId,
+    secret_hash: digest(confirm),
+    expires_at: soon,
+  });
+  await look(
+    `insert into email_changes (id, user_id, old_email, old_email_key, new_email, new_email_key, undo_expires_at)
+     values ($1, $2, $3, $3, $4, $4, $5)`,
+    [id, userId, email, newEmail, soon],
+  );
+  await look('insert into email_change_undos (secret_hash, change_id) values ($1, $2)', [digest(undo), id]);
+  return { confirm, undo };
+}
 
 /** What a device is shown by whoever cannot ask for options. */
 const NO_OPTIONS = {

@@ -20,6 +20,7 @@ const RESTLESS = new Set([
   'session_sightings',
   'verification_counts',
   'outbox',
+  'mail_outbox',
   'signing_keys',
   'alert_cursor',
   'security_alerts',

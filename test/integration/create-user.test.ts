@@ -95,7 +95,7 @@ describe('an account that an administrator opens', () => {
     const [secret] = await passwordLinks(app, input.email, 1);
     await reset(app, secret, GOOD);
     const further =
-      "select 1 from outbox where account_id = $1 and subject <> 'Set the password of your new account'";
+      "select 1 from mail_outbox where account_id = $1 and subject <> 'Set the password of your new account'";
     expect(await look(further, [id])).toEqual([]);
     expect((await mailsIn(app)).filter(({ to }) => to === input.email)).toHaveLength(1);
   });
@@ -149,7 +149,7 @@ describe('opening an account is refused', () => {
     const oneTaken = await house.createUser(input);
     expect([codeOf(oneTaken), fieldsOf(oneTaken)]).toEqual(['CONFLICT', ['username']]);
     expect(await count()).toEqual(before);
-    expect(await look('select 1 from outbox where recipient = $1', [input.email])).toEqual([]);
+    expect(await look('select 1 from mail_outbox where recipient = $1', [input.email])).toEqual([]);
   });
 
   it('for all but one of those who want the same name at once', async () => {

@@ -238,14 +238,14 @@ describe('when mail cannot leave', () => {
     const inside = await lookInto(stuck.databaseUrl);
     const ana = await join(stuck);
     const waiting = () =>
-      inside<{ tries: number }>('select tries from outbox where recipient = $1', [ana.email]);
+      inside<{ tries: number }>('select tries from mail_outbox where recipient = $1', [ana.email]);
     await until('it was tried', async () => (await waiting())[0]!.tries > 0);
     await until('it is nobody’s again', async () => {
-      const due = "select 1 from outbox where next_try_at < now() + interval '30 seconds'";
+      const due = "select 1 from mail_outbox where next_try_at < now() + interval '30 seconds'";
       return (await inside(due)).length > 0;
     });
     expect(await mailsIn(stuck)).toEqual([]);
-    await inside("update outbox set next_try_at = now() - interval '1 second'");
+    await inside("update mail_outbox set next_try_at = now() - interval '1 second'");
     await stuck.replica({ SMTP_URL: '' });
     await until('it is delivered', async () => (await mailsIn(stuck)).length === 1);
     expect((await mailsIn(stuck))[0]).toMatchObject({ to: ana.email });

@@ -33,7 +33,11 @@ describe('the doors of the service', () => {
     ['/.well-known/openid-configuration', 200],
     ['/verify-email', 200],
     ['/reset-password', 200],
-    ['/', 404],
+    ['/confirm-email-change', 200],
+    ['/undo-email-change', 200],
+    ['/', 200],
+    ['/mailbox', 200],
+    ['/mailbox.json', 200],
     ['/favicon.ico', 404],
     ['/.well-known/', 404],
     ['/metrics', 404],
@@ -60,6 +64,8 @@ describe('the doors of the service', () => {
     ['/.well-known/openid-configuration', 'PUT', 'GET, HEAD'],
     ['/verify-email', 'PUT', 'GET, HEAD, POST'],
     ['/reset-password', 'PUT', 'GET, HEAD, POST'],
+    ['/undo-email-change', 'PUT', 'GET, HEAD, POST'],
+    ['/mailbox', 'POST', 'GET, HEAD'],
     ['/graphql', 'PUT', 'POST, GET, HEAD'],
   ])('%s does not take %s, and says what it takes', async (path, method, allow) => {
     const answer = await get(path, { method });

@@ -29,7 +29,7 @@ const CONFIRM = 'Confirm your email address';
 /** Every mail to an address but that of signing up, once none waits any more. */
 async function told(where: TestApp, address: string): Promise<Mail[]> {
   const inside = where === app ? look : await lookInto(where.databaseUrl);
-  await until('every mail has left', async () => (await inside('select 1 from outbox')).length === 0);
+  await until('every mail has left', async () => (await inside('select 1 from mail_outbox')).length === 0);
   if (inside !== look) await inside.close();
   return (await mailsIn(where)).filter(({ to, subject }) => to === address && subject !== CONFIRM);
 }
@@ -116,10 +116,10 @@ describe('a change whose notice cannot be written', () => {
     const ana = await join(app);
     await look(
       `create function no_mail() returns trigger language plpgsql as $$ begin raise exception 'no mail today'; end $$;
-       create trigger no_mail before insert on outbox for each row execute function no_mail()`,
+       create trigger no_mail before insert on mail_outbox for each row execute function no_mail()`,
     );
     expect(codeOf(await change(app, ana, ana.password, NEXT))).toBe('INTERNAL_SERVER_ERROR');
-    await look('drop trigger no_mail on outbox; drop function no_mail');
+    await look('drop trigger no_mail on mail_outbox; drop function no_mail');
     expect(codeOf(await change(app, ana, ana.password, NEXT))).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
 import { AlertModel } from '../../db/models/alert.js';
+import { MailModel } from '../../db/models/mail.js';
 import { OutboxModel } from '../../db/models/outbox.js';
 import { RoleModel } from '../../db/models/role.js';
 import { SessionModel } from '../../db/models/session.js';
@@ -64,6 +65,7 @@ function blankProfile(id: string): Partial<UserModel> {
 /** Tables of what belongs to an account and to nobody else, known by its `user_id`. */
 const BELONGINGS = [
   'oneTimeTokens',
+  'emailChanges',
   'serviceAccess',
   'userRoles',
   'totpFactors',
@@ -77,6 +79,7 @@ const BELONGINGS = [
 async function removeBelongings({ catalogue }: AccountDeps, unit: Unit, userId: string): Promise<void> {
   await forgetPlaces(unit, userId);
   await OutboxModel.query(unit.trx).where({ accountId: userId }).delete();
+  await MailModel.query(unit.trx).where({ accountId: userId }).delete();
   await WebhookDeliveryModel.query(unit.trx).where({ accountId: userId }).delete();
   // That there was a suspicion stays, as on record; what it was drawn from may be personal.
   await AlertModel.query(unit.trx).where({ subject: userId }).patch({ details: null });

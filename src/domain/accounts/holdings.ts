@@ -24,6 +24,7 @@ export async function readHoldings(trx: Knex, user: UserModel): Promise<Holdings
     sessions: sessions.slice(0, MOST_SESSIONS),
     networks: await networksOf(trx, user.id),
     links: await linksOf(trx, user.id),
+    addressChanges: await addressChangesOf(trx, user.id),
     alerts: await alertsOf(trx, user.id),
     events: events.slice(0, MOST_EVENTS),
     // True where there is more, older, than stands here.
@@ -117,6 +118,20 @@ const linksOf = (trx: Knex, userId: string) =>
     .where({ userId })
     .orderBy('createdAt')
     .select<Holdings[]>('purpose', 'createdAt', 'expiresAt', 'usedAt');
+
+const addressChangesOf = (trx: Knex, userId: string) =>
+  trx('emailChanges')
+    .where({ userId })
+    .orderBy('askedAt')
+    .select<Holdings[]>(
+      'oldEmail',
+      'newEmail',
+      'sessionId',
+      'askedAt',
+      'changedAt',
+      'undoneAt',
+      'undoExpiresAt',
+    );
 
 /** What the account did and what was done to it, newest first: each half by its own index. */
 async function eventsOf(trx: Knex, id: string): Promise<Holdings[]> {

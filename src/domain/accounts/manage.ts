@@ -13,8 +13,9 @@ import {
 import { administration } from '../administration.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
-import { isId } from '../ids.js';
-import { sendCredentialNotice, type NoticeDeps } from '../mail.js';
+import { completeAddressChange, issueUndo, noteAddressChange } from '../address-changes.js';
+import { isId, newId } from '../ids.js';
+import { sendChangedNotice, type NoticeDeps } from '../mail.js';
 import { changeProfile } from './change-profile.js';
 import type { AccountDeps } from './deps.js';
 import { findRoles, gainOf, requireMayGrant, requireMayReaddress } from './granting.js';
@@ -37,9 +38,26 @@ export async function updateProfile(
     if (emailKey === target.emailKey) return changeProfile(unit, actor, target.id, changes, client);
     await requireMayReaddress(deps, unit, own, target.id);
     const changed = await changeProfile(unit, actor, target.id, changes, client);
-    await sendCredentialNotice(deps, unit, target, 'email_changed');
+    await tellOfMove(deps, unit, actor, target, changed, client);
     return changed;
   });
+}
+
+/** The owner may undo it, as anybody who could move an account could have it for themselves. */
+async function tellOfMove(
+  deps: NoticeDeps,
+  unit: Unit,
+  actor: UserActor,
+  target: UserModel,
+  changed: UserModel,
+  client: Client,
+): Promise<void> {
+  const id = newId();
+  await noteAddressChange(unit, id, target, changed);
+  await completeAddressChange(unit, id);
+  const details = { by: 'administrator' };
+  await record(unit.trx, client, { type: 'email.changed', actor: actor.id, subject: target.id, details });
+  await sendChangedNotice(deps, unit, target, true, () => issueUndo(unit, id));
 }
 
 /** Soft delete: every session ends and sign-in is refused; the row stays. @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT */

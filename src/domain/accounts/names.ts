@@ -1,10 +1,11 @@
 import type { Knex } from 'knex';
 import { UserModel } from '../../db/models/user.js';
 import { AuthError, conflict } from '../../errors.js';
+import { findReserving } from '../address-changes.js';
 import { NO_ID } from '../ids.js';
 import { lookupKey, type Profile } from './profile.js';
 
-/** @throws {AuthError} CONFLICT naming every one of the two that is taken */
+/** An address that somebody may yet take back is taken. @throws {AuthError} CONFLICT naming every one of the two that is taken */
 export async function requireFree(
   db: Knex,
   profile: Pick<Profile, 'email' | 'username'>,
@@ -18,8 +19,9 @@ export async function requireFree(
         .orWhere({ usernameKey: keys.usernameKey ?? null });
     })
     .whereNot({ id: except ?? NO_ID });
+  const reserving = keys.emailKey === undefined ? [] : await findReserving(db, [keys.emailKey], except);
   const fields = [
-    ...(taken.some((user) => user.emailKey === keys.emailKey) ? [EMAIL_TAKEN] : []),
+    ...(taken.some((user) => user.emailKey === keys.emailKey) || reserving.length > 0 ? [EMAIL_TAKEN] : []),
     ...(taken.some((user) => user.usernameKey === keys.usernameKey) ? [USERNAME_TAKEN] : []),
   ];
   if (fields[0]) throw new AuthError('CONFLICT', { message: fields[0].message, fields });

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { UserModel } from '../../db/models/user.js';
 import { lookupKey } from '../accounts.js';
+import { findReserving } from '../address-changes.js';
 import { recordAll } from '../audit.js';
 import { newId } from '../ids.js';
 import type { Entry, Refusal } from './entry.js';
@@ -14,8 +15,11 @@ interface Written {
 export async function writeEntries(trx: Knex, entries: readonly Entry[]): Promise<Written> {
   if (entries.length === 0) return { accounts: 0, refused: [] };
   const rows = entries.map((entry) => ({ entry, row: rowOf(trx, entry) }));
+  const reserved = await reservedAmong(trx, rows);
+  const free = rows.filter(({ row }) => !reserved.has(row.emailKey));
+  if (free.length === 0) return { accounts: 0, refused: await describeTaken(trx, rows, reserved) };
   const inserted = await trx('users')
-    .insert(rows.map(({ row }) => row))
+    .insert(free.map(({ row }) => row))
     .onConflict()
     .ignore()
     .returning<{ id: string }[]>('id');
@@ -29,8 +33,18 @@ export async function writeEntries(trx: Knex, entries: readonly Entry[]): Promis
   const refused = await describeTaken(
     trx,
     rows.filter(({ row }) => !ids.has(row.id)),
+    reserved,
   );
   return { accounts: fresh.length, refused };
+}
+
+/** The addresses among these that somebody may yet take back. */
+async function reservedAmong(trx: Knex, rows: readonly Row[]): Promise<Set<string>> {
+  const found = await findReserving(
+    trx,
+    rows.map(({ row }) => row.emailKey),
+  );
+  return new Set(found.map(({ oldEmailKey }) => oldEmailKey));
 }
 
 interface Row {
@@ -75,7 +89,11 @@ function eventOf({ namedRoles }: Entry, subject: string) {
 }
 
 /** Who was first may be an account of long ago, or another line of this file. */
-async function describeTaken(trx: Knex, rows: readonly Row[]): Promise<Refusal[]> {
+async function describeTaken(
+  trx: Knex,
+  rows: readonly Row[],
+  reserved: ReadonlySet<string>,
+): Promise<Refusal[]> {
   if (rows.length === 0) return [];
   const taken = async (column: 'emailKey' | 'usernameKey') => {
     const keys = rows.map(({ row }) => row[column]);
@@ -85,7 +103,7 @@ async function describeTaken(trx: Knex, rows: readonly Row[]): Promise<Refusal[]
   const [emails, usernames] = [await taken('emailKey'), await taken('usernameKey')];
   return rows.map(({ entry: { line }, row }) => {
     const reasons = [
-      ...(emails.has(row.emailKey) ? ['email: Email already exists'] : []),
+      ...(emails.has(row.emailKey) || reserved.has(row.emailKey) ? ['email: Email already exists'] : []),
       ...(usernames.has(row.usernameKey) ? ['username: Username already exists'] : []),
     ];
     return { line, reason: reasons.join(' ') };

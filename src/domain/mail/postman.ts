@@ -4,8 +4,12 @@ import type { Knex } from 'knex';
 import { createTransport, type Transporter } from 'nodemailer';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.js';
+import type { MailModel } from '../../db/models/mail.js';
 import type { OutboxModel } from '../../db/models/outbox.js';
 import { openOutbox, type Outbox } from '../outbox.js';
+import { seal, unseal } from '../sealing.js';
+import { keepInMailbox } from './mailbox.js';
+import type { Mail } from './templates.js';
 
 /** Takes mail out of the outbox and hands it over. */
 export type Postman = Outbox;
@@ -13,21 +17,60 @@ export type Postman = Outbox;
 /** Well within the lease, in milliseconds. */
 const SMTP_TIMEOUTS = { connectionTimeout: 5000, greetingTimeout: 5000, socketTimeout: 10_000 };
 
+/** A mail as it leaves. */
+interface Letter extends Mail {
+  id: string;
+  recipient: string;
+}
+type Deliver = (letter: Letter) => Promise<void>;
+
 /** Starts delivering: by SMTP where SMTP_URL is set, else as .eml files in the mail folder of the data directory. */
 export function openPostman(db: Knex, config: Config, log: Logger): Postman {
   const deliver = config.mail.smtpUrl
     ? bySmtp(createTransport(withTimeouts(config.mail.smtpUrl)), config)
     : intoFolder(config);
-  return openOutbox(db, log, { table: 'outbox', lane: 'recipient', what: 'mail', deliver });
+  const route = { lane: 'recipient', what: 'mail' } as const;
+  const sealed = openOutbox<MailModel>(db, log, {
+    ...route,
+    table: 'mailOutbox',
+    deliver: async (mail) => deliver(openLetter(config, mail)),
+  });
+  // What the version before has written, or writes beside this one.
+  const clear = openOutbox<OutboxModel>(db, log, {
+    ...route,
+    table: 'outbox',
+    deliver: async ({ bodyText: text, bodyHtml: html, ...mail }) => deliver({ ...mail, text, html }),
+  });
+  return {
+    collect: () => sealed.collect(),
+    close: async () => void (await Promise.all([sealed.close(), clear.close()])),
+  };
 }
 
-const compose = (config: Config, mail: OutboxModel) => ({
+/** Bound to its mail, so that nobody who writes into the table has it sent to another address. */
+const purposeOf = ({ id, recipient }: Pick<Letter, 'id' | 'recipient'>) => `mail:${id}:${recipient}`;
+
+/** The words of a mail as they wait: a link in them is good for whoever has it. */
+export function sealBody(
+  { encryptionKeys }: Config,
+  of: Pick<Letter, 'id' | 'recipient'>,
+  { text, html }: Mail,
+): string {
+  return seal(encryptionKeys, purposeOf(of), Buffer.from(JSON.stringify({ text, html })));
+}
+
+function openLetter({ encryptionKeys }: Config, { id, recipient, subject, bodySealed }: MailModel): Letter {
+  const body = unseal(encryptionKeys, purposeOf({ id, recipient }), bodySealed).toString('utf8');
+  return { id, recipient, subject, ...(JSON.parse(body) as Pick<Mail, 'text' | 'html'>) };
+}
+
+const compose = (config: Config, { id, recipient, subject, text, html }: Letter) => ({
   from: config.mail.from,
-  to: mail.recipient,
-  subject: mail.subject,
-  text: mail.bodyText,
-  html: mail.bodyHtml,
-  messageId: `<${mail.id}@authgraph>`,
+  to: recipient,
+  subject,
+  text,
+  html,
+  messageId: `<${id}@authgraph>`,
 });
 
 function withTimeouts(smtpUrl: string): string {
@@ -37,17 +80,20 @@ function withTimeouts(smtpUrl: string): string {
   return url.href;
 }
 
-function bySmtp(transport: Transporter, config: Config) {
-  return async (mail: OutboxModel): Promise<void> => {
-    await transport.sendMail(compose(config, mail));
+function bySmtp(transport: Transporter, config: Config): Deliver {
+  return async (letter) => {
+    await transport.sendMail(compose(config, letter));
   };
 }
 
-function intoFolder(config: Config) {
+function intoFolder(config: Config): Deliver {
   const transport = createTransport({ streamTransport: true, buffer: true });
-  return async (mail: OutboxModel): Promise<void> => {
-    const { message } = await transport.sendMail(compose(config, mail));
-    await mkdir(config.mail.folder, { recursive: true, mode: 0o700 });
-    await writeFile(join(config.mail.folder, `${mail.id}.eml`), message as Buffer, { mode: 0o600 });
+  const { folder, hasMailbox } = config.mail;
+  return async (letter) => {
+    const { message } = await transport.sendMail(compose(config, letter));
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // First, so that whoever sees the mail finds it in the mailbox as well.
+    if (hasMailbox) await keepInMailbox(folder, letter);
+    await writeFile(join(folder, `${letter.id}.eml`), message as Buffer, { mode: 0o600 });
   };
 }

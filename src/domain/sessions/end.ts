@@ -12,7 +12,9 @@ type EndReason =
   | 'account_deleted'
   | 'password_changed'
   | 'password_reset'
-  | 'factors_changed';
+  | 'factors_changed'
+  | 'email_changed'
+  | 'email_change_undone';
 
 interface Ending {
   reason: EndReason;

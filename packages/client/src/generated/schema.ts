@@ -307,8 +307,12 @@ export type Mutation = {
   readonly __typename?: 'Mutation';
   /** Takes note of an alert, for holders of alerts:manage; one that was taken note of before stays as it is. */
   readonly acknowledgeAlert: SecurityAlert;
+  /** Sends a link to the new address, good for one day; the old one is told, with a link to undo. Always true, in the same time, whether or not the new address belongs to somebody. INSUFFICIENT_AAL where the account has a second factor that this session did not prove in the last five minutes. */
+  readonly changeEmail: Scalars['Boolean']['output'];
   /** Sets a new password. Every other session ends; this one stays when asked. */
   readonly changePassword: PasswordChange;
+  /** Moves an account to a new address by the token that was mailed there. Every session ends but the one that asked, and the old address gets a link to undo it for seven days. CONFLICT when somebody else has the address by now. */
+  readonly confirmEmailChange: Scalars['Boolean']['output'];
   /** Confirms the proposed app by its first code: from now on signing in asks for one. This session reaches aal 2, every other session ends. CONFLICT when nothing waits for confirmation. */
   readonly confirmTotp: RecoveryCodes;
   /** Adds a business role with permissions that one holds; for holders of roles:manage. */
@@ -407,6 +411,8 @@ export type Mutation = {
   readonly stepUpWithPasskey: AuthPayload;
   /** Blocks sign-in and ends every session until reinstateUser. */
   readonly suspendUser: User;
+  /** Keeps an account at the address that the token was mailed to, or puts it back there: this change and every later one are undone. Where the account had moved, every session ends, and a password, an authenticator app and passkeys that were set since are void. A link to set a new password is mailed there. */
+  readonly undoEmailChange: Scalars['Boolean']['output'];
   /** Changes a business role of which one holds every permission, before and after; everybody who has it is affected at once. For holders of roles:manage. */
   readonly updateBusinessRole: BusinessRole;
   /** Changes the profile of the account that asks; what is left out stays. */
@@ -431,10 +437,21 @@ export type MutationAcknowledgeAlertArgs = {
 };
 
 
+export type MutationChangeEmailArgs = {
+  newEmail: Scalars['EmailAddress']['input'];
+  password: Scalars['String']['input'];
+};
+
+
 export type MutationChangePasswordArgs = {
   currentPassword: Scalars['String']['input'];
   keepThisSession?: InputMaybe<Scalars['Boolean']['input']>;
   newPassword: Scalars['String']['input'];
+};
+
+
+export type MutationConfirmEmailChangeArgs = {
+  token: Scalars['String']['input'];
 };
 
 
@@ -683,6 +700,11 @@ export type MutationStepUpWithPasskeyArgs = {
 export type MutationSuspendUserArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationUndoEmailChangeArgs = {
+  token: Scalars['String']['input'];
 };
 
 

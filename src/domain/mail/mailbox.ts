@@ -1,0 +1,55 @@
+import { readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** A mail that was not sent anywhere, as whoever develops may read it; beside its .eml file. */
+export type KeptMail = z.infer<typeof shape>;
+const shape = z.object({
+  id: z.string(),
+  at: z.string(),
+  to: z.string(),
+  subject: z.string(),
+  text: z.string(),
+});
+
+/** How many the mailbox shows, and keeps. */
+const MOST = 100;
+/** Ids sort by time. */
+const FILE = /^[0-9a-f-]{36}\.json$/;
+
+/** Keeps a mail for the mailbox; the oldest beyond the hundred newest go. */
+export async function keepInMailbox(
+  folder: string,
+  { id, recipient: to, subject, text }: { id: string; recipient: string; subject: string; text: string },
+): Promise<void> {
+  const kept: KeptMail = { id, at: new Date().toISOString(), to, subject, text };
+  await writeFile(join(folder, `${id}.json`), JSON.stringify(kept), { mode: 0o600 });
+  for (const name of (await filesIn(folder)).slice(MOST))
+    await unlink(join(folder, name)).catch(() => undefined);
+}
+
+/** What was mailed lately, newest first. */
+export async function listMailbox(folder: string): Promise<KeptMail[]> {
+  const names = (await filesIn(folder)).slice(0, MOST);
+  return (await Promise.all(names.map((name) => read(folder, name)))).filter((mail) => mail !== undefined);
+}
+
+/** One of them. */
+export async function findInMailbox(folder: string, id: string): Promise<KeptMail | undefined> {
+  return FILE.test(`${id}.json`) ? read(folder, `${id}.json`) : undefined;
+}
+
+const filesIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder).catch(() => []))
+    .filter((name) => FILE.test(name))
+    .sort()
+    .reverse();
+
+/** Another process may just have removed it. */
+async function read(folder: string, name: string): Promise<KeptMail | undefined> {
+  try {
+    return shape.parse(JSON.parse(await readFile(join(folder, name), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
