@@ -7,6 +7,7 @@ import { AuthError } from './errors.js';
 import { isFromTrusted, originOf, trustNetworks, type Origin } from './http/address.js';
 import { BodyRefused } from './http/body.js';
 import { allowOrigin } from './http/cors.js';
+import { developmentRoutes } from './http/development.js';
 import { discoveryDocument } from './http/discovery.js';
 import { openDoor, proofByService, type Proof } from './http/door.js';
 import { followRequests } from './http/follow.js';
@@ -102,6 +103,7 @@ function routesOf(
   const discovery: Handler = (_request, response) =>
     cacheable(response, discoveryDocument(app.config, app.keyring.algorithms()));
   return {
+    ...developmentRoutes(app.config),
     '/graphql': { POST: post, ...(app.config.production ? {} : { GET: page }) },
     '/health/live': { GET: (_request, response) => json(response, 200, { status: 'live' }) },
     '/health/ready': { GET: ready },

@@ -14,7 +14,7 @@ function welcome({ url, firstOwner, database }: RunningApp, config: Config): str
     '',
     ...(config.production ? [] : [`  Apollo Sandbox   open ${url}/graphql in a browser`]),
     `  Data             ${database === 'embedded' ? `${config.data.dir} (its own PostgreSQL)` : 'the PostgreSQL of DATABASE_URL'}`,
-    `  Outgoing mail    ${config.mail.smtpUrl ? 'by SMTP' : `${config.mail.folder}, one .eml file each`}`,
+    ...mailLines(url, config),
     ...(firstOwner ? ['', `  Owner account    ${firstOwner.username} (${firstOwner.email})`] : []),
     ...(firstOwner?.password === undefined
       ? []
@@ -22,6 +22,13 @@ function welcome({ url, firstOwner, database }: RunningApp, config: Config): str
     '',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function mailLines(url: string, { mail }: Config): string[] {
+  const lines = [`  Outgoing mail    ${mail.smtpUrl ? 'by SMTP' : `${mail.folder}, one .eml file each`}`];
+  return mail.hasMailbox
+    ? [`  Mailbox          open ${url}/mailbox in a browser to read it`, ...lines]
+    : lines;
 }
 
 async function main(): Promise<void> {

@@ -98,14 +98,10 @@ async function writeTo(
   const [reserving] = await findReserving(unit.trx, [emailKey], user.id);
   const holder = await UserModel.query(unit.trx).findOne({ emailKey }).whereNot({ id: user.id });
   if (!holder && !reserving) return sendChangeConfirmation(deps, unit, user, email, token);
-  const owner = holder ?? (await formerHolder(unit, reserving));
-  if (owner && statusOf(owner) === 'ACTIVE') await sendTakenNotice(deps, unit, owner);
-}
-
-/** Whoever may take an address back, as it was there. */
-async function formerHolder(unit: Unit, change: AddressChange | undefined): Promise<UserModel | undefined> {
-  const user = change && (await UserModel.query(unit.trx).findById(change.userId));
-  return user && UserModel.fromJson({ ...user, email: change.oldEmail }, { skipValidation: true });
+  const owner = holder ?? (await UserModel.query(unit.trx).findById(reserving?.userId ?? user.id));
+  const { id, firstName } = owner ?? user;
+  if (owner && statusOf(owner) === 'ACTIVE')
+    await sendTakenNotice(deps, unit, { id, firstName, email: holder?.email ?? email });
 }
 
 /**

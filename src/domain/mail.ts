@@ -79,8 +79,8 @@ export async function sendChangeConfirmation(
 }
 
 /** Tells the owner of an address that somebody wants to have it for another account. */
-export async function sendTakenNotice(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
-  await send(deps, unit, user, 'email-change-taken', {});
+export async function sendTakenNotice(deps: MailDeps, unit: Unit, owner: Addressee): Promise<void> {
+  await send(deps, unit, owner, 'email-change-taken', {});
 }
 
 /** Tells the address of an account that another one was asked for, with the link that undoes it. */
@@ -210,6 +210,7 @@ async function sparingly(
   await work();
 }
 
+/** Whose account a mail is about, and where it goes. */
 type Addressee = Pick<UserModel, 'id' | 'email' | 'firstName'>;
 const addressedTo = ({ id, firstName }: UserModel, email: string): Addressee => ({ id, firstName, email });
 

@@ -44,3 +44,16 @@ function asProof(actor: Actor): Proof {
 
 /** The other end of the connection, whatever its headers say. */
 const LOOPBACK = /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/;
+
+const HOME = /^(localhost|[a-z0-9-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
+
+/**
+ * Whether a request was made on this machine, for this machine: by nobody's proxy, and by no page of another site whose name
+ * points here for a moment.
+ */
+export function isAtHome({ socket, headers }: IncomingMessage): boolean {
+  const isForwarded = ['x-forwarded-for', 'x-forwarded-host', 'forwarded', 'via'].some(
+    (name) => name in headers,
+  );
+  return LOOPBACK.test(socket.remoteAddress ?? '') && !isForwarded && HOME.test(headers.host ?? '');
+}

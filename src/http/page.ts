@@ -14,7 +14,7 @@ export interface Page {
 }
 
 const STYLE =
-  'body{font:18px/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}button,input{font:inherit;padding:.5em}button{padding:.5em 1.5em}label,input{display:block}input{width:100%;box-sizing:border-box;margin:.25em 0 1em}[role=alert]{border-left:.3em solid #b00020;padding-left:.7em}';
+  'body{font:18px/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}button,input{font:inherit;padding:.5em}button{padding:.5em 1.5em}label,input{display:block}input{width:100%;box-sizing:border-box;margin:.25em 0 1em}pre{white-space:pre-wrap;overflow-wrap:anywhere}[role=alert]{border-left:.3em solid #b00020;padding-left:.7em}';
 
 /** Answers with a page that is kept by nobody, framed by nobody, and tells no other site where it was. */
 export function sendPage(response: ServerResponse, { status, title, body, script }: Page): void {

@@ -17,12 +17,20 @@ const MOST = 100;
 /** Ids sort by time. */
 const FILE = /^[0-9a-f-]{36}\.json$/;
 
+interface Written {
+  id: string;
+  recipient: string;
+  subject: string;
+  text: string;
+  createdAt: Date;
+}
+
 /** Keeps a mail for the mailbox; the oldest beyond the hundred newest go. */
 export async function keepInMailbox(
   folder: string,
-  { id, recipient: to, subject, text }: { id: string; recipient: string; subject: string; text: string },
+  { id, recipient: to, subject, text, createdAt }: Written,
 ): Promise<void> {
-  const kept: KeptMail = { id, at: new Date().toISOString(), to, subject, text };
+  const kept: KeptMail = { id, at: createdAt.toISOString(), to, subject, text };
   await writeFile(join(folder, `${id}.json`), JSON.stringify(kept), { mode: 0o600 });
   for (const name of (await filesIn(folder)).slice(MOST))
     await unlink(join(folder, name)).catch(() => undefined);

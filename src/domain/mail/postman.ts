@@ -21,6 +21,7 @@ const SMTP_TIMEOUTS = { connectionTimeout: 5000, greetingTimeout: 5000, socketTi
 interface Letter extends Mail {
   id: string;
   recipient: string;
+  createdAt: Date;
 }
 type Deliver = (letter: Letter) => Promise<void>;
 
@@ -43,7 +44,9 @@ export function openPostman(db: Knex, config: Config, log: Logger): Postman {
   });
   return {
     collect: () => sealed.collect(),
-    close: async () => void (await Promise.all([sealed.close(), clear.close()])),
+    close: async () => {
+      await Promise.all([sealed.close(), clear.close()]);
+    },
   };
 }
 
@@ -59,9 +62,9 @@ export function sealBody(
   return seal(encryptionKeys, purposeOf(of), Buffer.from(JSON.stringify({ text, html })));
 }
 
-function openLetter({ encryptionKeys }: Config, { id, recipient, subject, bodySealed }: MailModel): Letter {
-  const body = unseal(encryptionKeys, purposeOf({ id, recipient }), bodySealed).toString('utf8');
-  return { id, recipient, subject, ...(JSON.parse(body) as Pick<Mail, 'text' | 'html'>) };
+function openLetter({ encryptionKeys }: Config, { bodySealed, ...mail }: MailModel): Letter {
+  const body = unseal(encryptionKeys, purposeOf(mail), bodySealed).toString('utf8');
+  return { ...mail, ...(JSON.parse(body) as Pick<Mail, 'text' | 'html'>) };
 }
 
 const compose = (config: Config, { id, recipient, subject, text, html }: Letter) => ({
