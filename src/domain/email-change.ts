@@ -92,16 +92,25 @@ async function writeTo(
   deps: EmailChangeDeps,
   unit: Unit,
   user: UserModel,
-  { email, emailKey }: NewAddress,
+  wanted: NewAddress,
   token: string,
 ): Promise<void> {
-  const [reserving] = await findReserving(unit.trx, [emailKey], user.id);
-  const holder = await UserModel.query(unit.trx).findOne({ emailKey }).whereNot({ id: user.id });
-  if (!holder && !reserving) return sendChangeConfirmation(deps, unit, user, email, token);
-  const owner = holder ?? (await UserModel.query(unit.trx).findById(reserving?.userId ?? user.id));
-  const { id, firstName } = owner ?? user;
-  if (owner && statusOf(owner) === 'ACTIVE')
-    await sendTakenNotice(deps, unit, { id, firstName, email: holder?.email ?? email });
+  const owner = await findOwner(unit, user, wanted);
+  if (!owner) return sendChangeConfirmation(deps, unit, user, wanted.email, token);
+  const { id, firstName } = owner;
+  if (statusOf(owner) === 'ACTIVE') await sendTakenNotice(deps, unit, { id, firstName, email: wanted.email });
+}
+
+/** Whose address it is: who has it, or may yet take it back. */
+async function findOwner(
+  { trx }: Unit,
+  { id }: UserModel,
+  { emailKey }: NewAddress,
+): Promise<UserModel | undefined> {
+  const [reserving] = await findReserving(trx, [emailKey], id);
+  const holder = UserModel.query(trx).where({ emailKey }).whereNot({ id });
+  if (reserving) void holder.orWhere({ id: reserving.userId });
+  return holder.first();
 }
 
 /**

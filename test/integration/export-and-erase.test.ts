@@ -171,6 +171,7 @@ describe('exporting an account', () => {
 /** Where personal data is kept, beside the record. */
 const TABLES = [
   ...['users', 'sessions', 'session_sightings', 'one_time_tokens', 'outbox'],
+  ...['mail_outbox', 'email_changes'],
   ...['service_access', 'security_alerts', 'webhook_deliveries'],
 ];
 
