@@ -25,9 +25,7 @@ export async function issueOneTimeToken(
   const token = randomBytes(32).toString('base64url');
   const expiresAt = unit.trx.raw("now() + ? * interval '1 second'", [lifeSeconds]);
   await voidOneTimeTokens(unit, userId, [purpose]);
-  await unit
-    .trx('oneTimeTokens')
-    .insert({ id, purpose, userId, secretHash: digest(token), expiresAt });
+  await unit.trx('oneTimeTokens').insert({ id, purpose, userId, secretHash: digest(token), expiresAt });
   return token;
 }
 
