@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const ANSWER_MS = 150;
 
 /** Finishes no earlier than a moment from now, so that the time does not tell how much there was to do. @throws what `work` does, as late */
-export async function inTheSameTime(work: Promise<void>): Promise<void> {
+export async function inTheSameTime<T>(work: Promise<T>): Promise<T> {
   const [outcome] = await Promise.allSettled([work, delay(ANSWER_MS)]);
   if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
 }

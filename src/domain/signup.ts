@@ -13,6 +13,7 @@ import { record } from './audit.js';
 import type { Client } from './client.js';
 import { mailSparingly, sendSignUpNotice, sendVerification } from './mail.js';
 import { hashPassword } from './passwords.js';
+import { inTheSameTime } from './same-time.js';
 import { completeTokens, openSession, type Opened } from './sessions.js';
 import type { SignedUp, SignInDeps } from './signin.js';
 
@@ -35,8 +36,10 @@ export async function signUp(
   const profile = readNewProfile(deps, input, password);
   const isFree = await isNameFree(deps, profile);
   const passwordHash = await hashPassword(deps, password);
-  const signedIn = isFree ? await enrol(deps, profile, passwordHash, client) : undefined;
-  return signedIn ?? answerTaken(deps, profile);
+  const finish = async () =>
+    (isFree ? await enrol(deps, profile, passwordHash, client) : undefined) ?? answerTaken(deps, profile);
+  // There is less to do for an address that is taken, which must not show where that is nobody's business.
+  return deps.config.accounts.requireEmailVerification ? inTheSameTime(finish()) : finish();
 }
 
 const isConflict = (error: unknown): error is AuthError =>

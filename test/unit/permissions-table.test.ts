@@ -107,12 +107,14 @@ describe('the table of permissions', () => {
     expect(openAt('Mutation')).toEqual(['revoke']);
     expect(openAt('Mutation', visitor).sort()).toEqual(
       [
+        'confirmEmailChange',
         'forgotPassword',
         'resetPassword',
         'refresh',
         'resendVerificationEmail',
         'signIn',
         'signUp',
+        'undoEmailChange',
         'verifyEmail',
         'verifyMfa',
         'passkeySignInOptions',
