@@ -19,7 +19,7 @@ const LADDER = [
     'outbox',
     'outgoing',
   ],
-  ['audit', 'limits', 'mail', 'revocations', 'witness', 'ledger'],
+  ['audit', 'devices', 'limits', 'mail', 'revocations', 'secret-checks', 'witness', 'ledger'],
   ['passwords', 'tokens', 'access', 'administration', 'catalogue'],
   [
     'accounts',

@@ -14,7 +14,7 @@ import { signWith } from './domain/audit.js';
 import { openCatalogue, type Catalogue } from './domain/catalogue.js';
 import type { Clock } from './domain/clock.js';
 import { openSealer } from './domain/ledger.js';
-import { openLimiters } from './domain/limits.js';
+import { openLimiters, purgeLimits } from './domain/limits.js';
 import { openPostman, openTemplates } from './domain/mail.js';
 import { purgeChallenges } from './domain/mfa.js';
 import { preparePasskeys, purgePasskeyChallenges } from './domain/passkeys.js';
@@ -135,9 +135,11 @@ async function openParts(
   const db = connectPostgres(databaseUrl, config.data.poolSize, { role });
   // Revocations, keys and readiness wait behind nobody, however busy the service is.
   const vital = connectPostgres(databaseUrl, 2, { role });
+  // Counting waits for no connection that somebody holds who is waiting to be counted.
+  const counting = connectPostgres(databaseUrl, 2, { role });
   signWith(db, config.encryptionKeys);
   signWith(vital, config.encryptionKeys);
-  closing.push(() => Promise.all([db.destroy(), vital.destroy()]));
+  closing.push(() => Promise.all([db.destroy(), vital.destroy(), counting.destroy()]));
   const { redisUrl } = config.data;
   const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl, log);
   closing.push(() => redis?.disconnect());
@@ -158,7 +160,7 @@ async function openParts(
   const { hashProcesses, hashCost } = config.passwords;
   const hashes = openHashPool({ size: hashProcesses, cost: hashCost, log });
   closing.push(() => hashes.close());
-  const limiters = openLimiters(config, redis);
+  const limiters = openLimiters({ config, clock, log, redis, db: counting });
   const app = {
     config,
     clock,
@@ -224,6 +226,7 @@ function keepTidy(app: App): () => void {
       purgeChallenges(app),
       purgePasskeyChallenges(app),
       purgeSightings(app),
+      purgeLimits(app),
     ]).catch((error: unknown) => app.log.warn({ err: error }, 'nothing could be purged'));
   const timer = setInterval(() => void purge(), PURGE_EVERY_MS).unref();
   return () => clearInterval(timer);

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { App } from './context.js';
 import { isPostgresUp } from './db/postgres.js';
 import type { Client } from './domain/client.js';
+import { chargeAtOnce, type ProcessLimitName } from './domain/limits.js';
 import { AuthError } from './errors.js';
 import { isFromTrusted, originOf, trustNetworks, type Origin } from './http/address.js';
 import { BodyRefused } from './http/body.js';
@@ -10,9 +11,11 @@ import { allowOrigin } from './http/cors.js';
 import { developmentRoutes } from './http/development.js';
 import { discoveryDocument } from './http/discovery.js';
 import { openDoor, proofByService, type Proof } from './http/door.js';
+import { doorLimits, isDoor, type DoorPath } from './http/doors.js';
 import { followRequests } from './http/follow.js';
 import type { GraphQLEndpoint } from './http/graphql.js';
 import { askForPassword, linkPages, pressButton, setPassword, showButton } from './http/pages.js';
+import { refuseTooMany } from './http/too-many.js';
 
 /** The doors of the service, as a server that does not listen yet. */
 export interface Doors {
@@ -53,15 +56,18 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
     response.setHeader('x-request-id', requestIdOf(request));
     response.setHeader('x-content-type-options', 'nosniff');
     const path = pathOf(request);
-    const route = routes[path];
+    const route = isDoor(path) ? routes[path] : undefined;
     following.follow(request, response, route ? path : null);
     if (allowOrigin(app.config, request, response)) return;
-    if (!route) return json(response, 404, { error: 'There is nothing at this address.' });
+    if (!route || !isDoor(path)) return json(response, 404, { error: 'There is nothing at this address.' });
     if (!state.isOpen && path !== '/health/live')
       return json(response, 503, { error: 'The service is starting.' });
     const origin = originOf(request, isTrusted);
     const caller = { origin, proof: proofOf(request), told: toldOf(request) };
+    const limit = doorLimits[path];
     const admit = (proof: Proof) => {
+      const refusal = limit && spend(app, limit, networkOf({ origin, proof }));
+      if (refusal) return refuseTooMany(request, response, refusal);
       if (path === '/graphql' && !proof) return refuseAtTheDoor(request, response);
       const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
       return handler ? handler(request, response, { ...caller, proof }) : refuseMethod(response, route);
@@ -88,7 +94,7 @@ function routesOf(
   app: App,
   graphql: GraphQLEndpoint,
   state: { isDraining: boolean },
-): Record<string, Record<string, Handler>> {
+): Partial<Record<DoorPath, Record<string, Handler>>> {
   const post: Handler = (request, response, caller) =>
     graphql.post(request, response, clientOf(app, request, response, caller));
   const page: Handler = (request, response) => sandbox(graphql, request, response);
@@ -126,6 +132,17 @@ function linkRoute(app: App, page: (typeof linkPages)[number]): Record<string, H
   };
 }
 
+/** Takes a point of a door's limit. @returns why there is none */
+function spend({ limiters }: App, limit: ProcessLimitName, network: string | null): AuthError | undefined {
+  try {
+    chargeAtOnce(limiters, limit, network);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AuthError) return error;
+    throw error;
+  }
+}
+
 function pathOf({ url = '/' }: IncomingMessage): string {
   const query = url.indexOf('?');
   return query < 0 ? url : url.slice(0, query);
@@ -147,22 +164,26 @@ function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && SOUND_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
+/**
+ * What limits by address count. The gateway's own address is nobody's: it is no bucket for limits, and no place where somebody
+ * signed in. A service speaks for many: what is counted by address is counted by service.
+ */
+function networkOf({ origin, proof }: Pick<Caller, 'origin' | 'proof'>): string | null {
+  return proof === undefined || origin.isForwarded ? origin.network : null;
+}
+
 function clientOf(
   app: App,
   request: IncomingMessage,
   response: ServerResponse,
   { origin, proof, told }: Caller,
 ): Client {
-  // The gateway's own address is nobody's: it is no bucket for limits, and no place where somebody signed in.
   const isGateways = proof === 'gateway secret' && !origin.isForwarded;
-  const isLocal = proof === 'loopback' && !origin.isForwarded;
-  // A service speaks for many: what limits by address count, is counted by service.
-  const isService = proof === 'service token' && !origin.isForwarded;
   const userAgent = request.headers['user-agent']?.slice(0, 512).toWellFormed() ?? null;
   const ipAddress = isGateways ? null : origin.ip;
   return {
     ipAddress,
-    network: isGateways || isLocal || isService ? null : origin.network,
+    network: networkOf({ origin, proof }),
     userAgent,
     // Looked up when somebody asks: few requests sign in.
     get location() {

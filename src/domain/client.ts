@@ -8,4 +8,6 @@ export interface Client {
   /** City and country, as text; null where the deployment does not know. */
   readonly location: string | null;
   readonly requestId: string;
+  /** Id of the service that passes the request on; set once it has proved itself. */
+  service?: string;
 }

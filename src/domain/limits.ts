@@ -1,76 +1,172 @@
 import type { Redis } from 'ioredis';
-import {
-  RateLimiterMemory,
-  RateLimiterRedis,
-  type RateLimiterAbstract,
-  RateLimiterRes,
-} from 'rate-limiter-flexible';
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from '../config.js';
 import { AuthError } from '../errors.js';
+import type { Clock } from './clock.js';
+import { fail, giveBack, purge, take, type Draw, type Drawn } from './limits/ledger.js';
+import { limits, type Limit, type LimitName } from './limits/table.js';
+import { restore, Windows, type Held } from './limits/windows.js';
 
-/** One limit: at most `points` charges for a key within `seconds`. */
-interface Limit {
-  readonly points: number;
-  readonly seconds: number;
-}
+export { limits, type LimitName, type ProcessLimitName } from './limits/table.js';
 
 /**
- * Every limit of the service. `LIMITS_SCALE` multiplies the points. Keys: `login` is the normalised login, known or not;
- * `account` is an account's id; `address` is the caller's network, where it is not only the gateway's.
+ * The counters. Those of this process always count and refuse first; behind them stands what the row of the limit says:
+ * PostgreSQL, Redis, or nothing.
  */
-export const limits = {
-  /** Every check of an account's secret draws on one budget. */
-  secretChecks: { by: 'login', points: 10, seconds: 15 * 60 },
-  signUpFromAddress: { by: 'address', points: 100, seconds: 60 * 60 },
-  signInFromAddress: { by: 'address', points: 300, seconds: 15 * 60 },
-  refreshFromAddress: { by: 'address', points: 1000, seconds: 60 },
-  revokeFromAddress: { by: 'address', points: 1000, seconds: 60 },
-  mailToAddress: { by: 'login', points: 5, seconds: 60 * 60 },
-  noticesToAddress: { by: 'login', points: 20, seconds: 60 * 60 },
-  undoLinksToAddress: { by: 'login', points: 20, seconds: 60 * 60 },
-  emailChangesByAccount: { by: 'account', points: 10, seconds: 60 * 60 },
-  linksFromAddress: { by: 'address', points: 100, seconds: 15 * 60 },
-  exportsByAccount: { by: 'account', points: 60, seconds: 60 * 60 },
-  changesByAccount: { by: 'account', points: 3000, seconds: 60 },
-} as const satisfies Record<string, Limit & { by: 'login' | 'account' | 'address' }>;
+export interface Limiters {
+  readonly own: Readonly<Record<LimitName, Windows>>;
+  readonly redis: Partial<Readonly<Record<LimitName, RateLimiterRedis>>>;
+  /** Asks PostgreSQL, or does without it where it is away. */
+  inDatabase<T>(work: (db: Knex) => Promise<T>, otherwise: T): Promise<T>;
+  pointsOf(name: LimitName): number;
+}
 
-export type LimitName = keyof typeof limits;
+export interface LimiterDeps {
+  config: Config;
+  clock: Clock;
+  log: Logger;
+  redis: Redis | undefined;
+  /** A pool of its own: who holds a connection for a transaction, and charges in it, waits for nobody's. */
+  db: Knex;
+}
 
-/** The counters of this process and, where Redis is there, those of all of them: either may say no. */
-export type Limiters = Readonly<
-  Record<LimitName, { own: RateLimiterAbstract; shared: RateLimiterAbstract | undefined }>
->;
+const rows = Object.entries(limits) as [LimitName, Limit][];
 
-/** Opens the counters. Emptying Redis, or losing it, leaves each process with its own. */
-export function openLimiters(config: Config, redis: Redis | undefined): Limiters {
-  const entries = Object.entries(limits).map(([name, { points, seconds }]) => {
-    const scaled = Math.max(1, Math.round(points * config.limits.scale));
-    const options = { keyPrefix: `authgraph:limit:${name}`, points: scaled, duration: seconds };
-    const shared = redis && new RateLimiterRedis({ ...options, storeClient: redis });
-    return [name, { own: new RateLimiterMemory(options), shared }] as const;
-  });
-  return Object.fromEntries(entries) as unknown as Limiters;
+/** Opens the counters. */
+export function openLimiters({ config, clock, log, redis, db }: LimiterDeps): Limiters {
+  const pointsOf = (name: LimitName) => Math.max(1, Math.round(limits[name].points * config.limits.scale));
+  const now = () => clock.monotonic();
+  const own = rows.map(([name, { seconds }]) => [name, new Windows(pointsOf(name), seconds * 1000, now)]);
+  const shared = rows
+    .filter(([, { counted }]) => counted === 'redis' && redis)
+    .map(([name, { seconds: duration }]) => {
+      const options = { keyPrefix: `authgraph:limit:${name}`, points: pointsOf(name), duration };
+      return [name, new RateLimiterRedis({ ...options, storeClient: redis })];
+    });
+  return {
+    own: Object.fromEntries(own) as Limiters['own'],
+    redis: Object.fromEntries(shared) as Limiters['redis'],
+    inDatabase: askSafely(db, log),
+    pointsOf,
+  };
+}
+
+function askSafely(db: Knex, log: Logger): Limiters['inDatabase'] {
+  let isAway = false;
+  return async (work, otherwise) => {
+    try {
+      const result = await work(db);
+      isAway = false;
+      return result;
+    } catch (error) {
+      if (!isAway) log.warn({ err: error }, 'PostgreSQL does not count; each process goes by its own counters');
+      isAway = true;
+      return otherwise;
+    }
+  };
+}
+
+/** @param waitMs until there is something to be had again */
+function tooMany(waitMs: number): AuthError {
+  return new AuthError('RATE_LIMITED', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) });
+}
+
+/** Takes one point of a limit that this process alone counts. @throws {AuthError} RATE_LIMITED with retryAfterSeconds */
+export function chargeAtOnce(limiters: Limiters, name: LimitName, key: string | null): void {
+  const waitMs = key === null ? 0 : limiters.own[name].take(key);
+  if (waitMs > 0) throw tooMany(waitMs);
 }
 
 /** Takes one point, before the work that it pays for. @throws {AuthError} RATE_LIMITED with retryAfterSeconds */
 export async function charge(limiters: Limiters, name: LimitName, key: string | null): Promise<void> {
   if (key === null) return;
-  const { own, shared } = limiters[name];
-  await consume(own, key);
-  if (shared) await consume(shared, key);
+  if (limits[name].counted === 'postgres') return void (await reserve(limiters, [{ name, key }]));
+  chargeAtOnce(limiters, name, key);
+  const waitMs = await consume(limiters.redis[name], key);
+  if (waitMs === 0) return;
+  limiters.own[name].close(key, waitMs);
+  throw tooMany(waitMs);
 }
 
-async function consume(limiter: RateLimiterAbstract, key: string): Promise<void> {
-  const count: unknown = await limiter.consume(key).catch((refusal: unknown) => refusal);
+async function consume(limiter: RateLimiterRedis | undefined, key: string): Promise<number> {
+  const count: unknown = await limiter?.consume(key).catch((refusal: unknown) => refusal);
   // Anything else is Redis being away, which the counters of this process stand in for.
-  if (!(count instanceof RateLimiterRes) || count.consumedPoints <= limiter.points) return;
-  throw new AuthError('RATE_LIMITED', {
-    retryAfterSeconds: Math.max(1, Math.ceil(count.msBeforeNext / 1000)),
+  if (!limiter || !(count instanceof RateLimiterRes) || count.consumedPoints <= limiter.points) return 0;
+  return Math.max(1, count.msBeforeNext);
+}
+
+/** A limit, and whose point of it is wanted. */
+export interface Wanted {
+  name: LimitName;
+  key: string;
+}
+
+/** Points that are taken until it is known what becomes of them. */
+export interface Reserved {
+  own: Held[];
+  shared: Drawn[];
+}
+
+/**
+ * Takes one point of each, or none of any.
+ * @throws {AuthError} RATE_LIMITED with the longest wait among those that have nothing left
+ */
+export async function reserve(limiters: Limiters, wanted: readonly Wanted[]): Promise<Reserved> {
+  const own = takeOwn(limiters, wanted);
+  const shared = await drawShared(limiters, wanted);
+  const spent = shared.filter(({ waitMs }) => waitMs > 0);
+  if (spent.length === 0) return { own, shared };
+  await release(limiters, { own, shared });
+  for (const { name, key, waitMs } of spent) limiters.own[name as LimitName].close(key, waitMs);
+  throw tooMany(Math.max(...spent.map(({ waitMs }) => waitMs)));
+}
+
+function takeOwn(limiters: Limiters, wanted: readonly Wanted[]): Held[] {
+  const waitMs = Math.max(...wanted.map(({ name, key }) => limiters.own[name].waitOf(key)));
+  if (waitMs > 0) throw tooMany(waitMs);
+  return wanted.flatMap(({ name, key }) => {
+    limiters.own[name].take(key);
+    return limiters.own[name].held(key) ?? [];
   });
 }
 
-/** Gives a point back: the check was passed by the one whose account it is. */
-export async function giveBack(limiters: Limiters, name: LimitName, key: string): Promise<void> {
-  const { own, shared } = limiters[name];
-  await Promise.all([own.reward(key), shared?.reward(key)]).catch(() => undefined);
+/** PostgreSQL being away leaves each process with its own counters. */
+async function drawShared(limiters: Limiters, wanted: readonly Wanted[]): Promise<Drawn[]> {
+  const draws = wanted.map(({ name, key }): Draw => ({
+    name,
+    key,
+    points: limiters.pointsOf(name),
+    seconds: limits[name].seconds,
+  }));
+  return limiters.inDatabase((db) => take(db, draws), []);
+}
+
+/** Gives the points back: to the windows that they were taken from, so that nothing is won by it. */
+export async function release(limiters: Limiters, { own, shared }: Reserved): Promise<void> {
+  own.forEach(restore);
+  await limiters.inDatabase((db) => giveBack(db, shared), undefined);
+}
+
+/** Keeps the points, which were spent on a failure; a budget used up by failures is closed, each time for longer. */
+export async function noteFailure(limiters: Limiters, { shared }: Reserved): Promise<void> {
+  for (const drawn of shared) {
+    const name = drawn.name as LimitName;
+    if (!('growing' in limits[name])) continue;
+    const waitMs = await limiters.inDatabase((db) => fail(db, drawn), 0);
+    if (waitMs > 0) limiters.own[name].close(drawn.key, waitMs);
+  }
+}
+
+/** Counts a failure in a budget that does not refuse it. */
+export async function countFailure(limiters: Limiters, wanted: Wanted): Promise<void> {
+  limiters.own[wanted.name].take(wanted.key);
+  await noteFailure(limiters, { own: [], shared: await drawShared(limiters, [wanted]) });
+}
+
+/** Forgets what is over, here and in PostgreSQL. */
+export async function purgeLimits({ limiters }: { limiters: Limiters }): Promise<void> {
+  for (const windows of Object.values(limiters.own)) windows.tidy();
+  await limiters.inDatabase(purge, undefined);
 }

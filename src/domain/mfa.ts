@@ -15,6 +15,7 @@ import { raiseSession } from './mfa/raise.js';
 import { issueRecoveryCodes, removeRecoveryCodes } from './mfa/recovery-codes.js';
 import { base32, newSeed, otpauthUri } from './mfa/totp.js';
 import { sendCredentialNotice } from './mail.js';
+import { trialInSession } from './secret-checks.js';
 import {
   endSessions,
   raiseAssurance,
@@ -89,8 +90,8 @@ export async function confirmTotp(
   code: string,
   client: Client,
 ): Promise<string[]> {
-  const { emailKey } = await accountOf(deps, actor);
-  return tryCode(deps, emailKey, async (unit) => {
+  const trial = await trialInSession(deps.db, await accountOf(deps, actor), actor.sessionId, client);
+  return tryCode(deps, trial, async (unit) => {
     const user = await hold(unit, actor);
     if (!(await confirmFactor(deps, unit, actor.id, code)))
       return refuseCode(unit, actor.id, 'confirm', client);
@@ -116,7 +117,8 @@ export async function disableMfa(
   client: Client,
 ): Promise<void> {
   const user = await prove(deps, actor, password, client);
-  await tryCode(deps, user.emailKey, async (unit) => {
+  const trial = await trialInSession(deps.db, user, actor.sessionId, client);
+  await tryCode(deps, trial, async (unit) => {
     await holdProved(unit, actor, user);
     await requireFactor(unit.trx, user.id);
     await requireFreshAssurance(unit, actor);

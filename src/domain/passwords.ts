@@ -5,11 +5,12 @@ import { UserModel } from '../db/models/user.js';
 import { AuthError, badInput, type FieldError } from '../errors.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
-import { charge, giveBack, type Limiters } from './limits.js';
+import type { Limiters } from './limits.js';
 import { isCommonPassword } from './passwords/blocklist.js';
 import { foreignFault } from './passwords/foreign.js';
 import type { Hashing } from './passwords/pool.js';
 import { seal, unseal } from './sealing.js';
+import { trialInSession, withinBudget, type Trial } from './secret-checks.js';
 
 export { openHashPool, type HashPool } from './passwords/pool.js';
 export { foreignFault };
@@ -136,23 +137,20 @@ export function requireSoundPassword(field: string, password: string): void {
 /**
  * {@link verifyPassword} within the budget of secret checks: a wrong password uses it up, and neither a right one does
  * nor a check that could not be made.
- * @param key whose budget: the account's, or the login's where there is no such account
+ * @param trial whose budget
  * @throws {AuthError} RATE_LIMITED when the budget is used up or too many hashes wait
  */
 export async function checkPassword(
   deps: PasswordDeps & { limiters: Limiters },
-  key: string,
+  trial: Trial,
   password: string,
   stored: string | null | undefined,
 ): Promise<boolean> {
-  await charge(deps.limiters, 'secretChecks', key);
-  let isWrong = false;
-  try {
-    isWrong = !(await verifyPassword(deps, password, stored));
-    return !isWrong;
-  } finally {
-    if (!isWrong) await giveBack(deps.limiters, 'secretChecks', key);
-  }
+  return withinBudget(deps.limiters, trial, async (wrong) => {
+    const isRight = await verifyPassword(deps, password, stored);
+    if (!isRight) wrong();
+    return isRight;
+  });
 }
 
 /**
@@ -162,12 +160,13 @@ export async function checkPassword(
  */
 export async function provePassword(
   deps: PasswordDeps & { db: Knex; limiters: Limiters },
-  actor: { readonly id: string },
+  actor: { readonly id: string; readonly sessionId: string },
   password: string,
   client: Client,
 ): Promise<UserModel> {
   const user = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
-  if (await checkPassword(deps, user.emailKey, password, user.passwordHash)) return user;
+  const trial = await trialInSession(deps.db, user, actor.sessionId, client);
+  if (await checkPassword(deps, trial, password, user.passwordHash)) return user;
   await record(deps.db, client, {
     type: 'password.refused',
     outcome: 'FAILURE',

@@ -8,7 +8,7 @@ import { hasFactor, openChallenge, type Challenge } from './mfa.js';
 import { checkPassword, hashPassword, isOutdated, requireSoundPassword, type HashPool } from './passwords.js';
 import { completeTokens, type Opened, type Tokens } from './sessions.js';
 import type { SignInDeps } from './signin/deps.js';
-import { awaitsVerification, requireSoundLogin } from './signin/entry.js';
+import { awaitsVerification, deviceOf, requireSoundLogin } from './signin/entry.js';
 import { open } from './signin/open.js';
 import { refuse, requireActive } from './signin/refusal.js';
 
@@ -30,6 +30,7 @@ export async function signIn(
   deps: SignInDeps & { hashes: HashPool },
   login: string,
   password: string,
+  deviceToken: string | null | undefined,
   client: Client,
 ): Promise<SignedIn> {
   requireSoundLogin(login);
@@ -37,31 +38,49 @@ export async function signIn(
   // Before the database is asked: in a storm, those who must come back cost next to nothing.
   const place = await deps.hashes.reserve();
   try {
-    return await prove({ ...deps, hashes: place }, login, password, client);
+    return await prove({ ...deps, hashes: place }, { login, password, deviceToken }, client);
   } finally {
     place.release();
   }
 }
 
-async function prove(deps: SignInDeps, login: string, password: string, client: Client): Promise<SignedIn> {
+/** What is given to sign in with. */
+interface Given {
+  login: string;
+  password: string;
+  deviceToken: string | null | undefined;
+}
+
+async function prove(
+  deps: SignInDeps,
+  { login, password, deviceToken }: Given,
+  client: Client,
+): Promise<SignedIn> {
   const user = await findByLogin(deps.db, login);
-  // By the login as it was given, known or not: a budget shared by an account's names would tell which belong together.
-  const key = lookupKey(login);
-  const matches = await checkPassword(deps, key, password, user?.passwordHash);
+  const device = user && deviceOf(deps, user, deviceToken);
+  // One budget whichever of its names an account is tried by; a name that nobody has is counted like one.
+  const account = user?.emailKey ?? lookupKey(login);
+  const matches = await checkPassword(deps, { account, from: device, client }, password, user?.passwordHash);
   if (!user || !matches)
     return refuse(deps, client, user, 'credentials', new AuthError('INVALID_CREDENTIALS'));
   await requireActive(deps, client, user);
   if (await awaitsVerification(deps, user)) return { kind: 'unverified', email: user.email };
-  return enter(deps, user, password, client);
+  return enter(deps, user, password, device?.id, client);
 }
 
-async function enter(deps: SignInDeps, user: UserModel, password: string, client: Client): Promise<SignedIn> {
+async function enter(
+  deps: SignInDeps,
+  user: UserModel,
+  password: string,
+  deviceId: string | undefined,
+  client: Client,
+): Promise<SignedIn> {
   // The upgrade can wait for the next sign-in; nobody is turned away over it.
   const rehashed =
     deps.hashes.hasRoom() && isOutdated(deps.config, user.passwordHash)
       ? await hashPassword(deps, password).catch(() => undefined)
       : undefined;
-  const entry = await transaction(deps.db, (unit) => proceed(deps, unit, user, rehashed, client));
+  const entry = await transaction(deps.db, (unit) => proceed(deps, unit, user, rehashed, deviceId, client));
   if (!entry) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));
   return 'token' in entry
     ? { kind: 'challenge', challenge: entry }
@@ -77,6 +96,7 @@ async function proceed(
   unit: Unit,
   checked: UserModel,
   rehashed: string | undefined,
+  deviceId: string | undefined,
   client: Client,
 ): Promise<Opened | Challenge | undefined> {
   const user = await UserModel.query(unit.trx)
@@ -86,7 +106,8 @@ async function proceed(
     .forNoKeyUpdate();
   if (!user) return undefined;
   const upgrade = rehashed === undefined ? {} : { passwordHash: rehashed };
-  if (!(await hasFactor(unit.trx, user.id))) return open(deps, unit, user, upgrade, client, ['pwd']);
+  if (!(await hasFactor(unit.trx, user.id)))
+    return open(deps, unit, user, upgrade, client, ['pwd'], deviceId);
   if (rehashed !== undefined) await UserModel.query(unit.trx).findById(user.id).patch(upgrade);
   await record(unit.trx, client, { type: 'mfa.challenged', subject: user.id });
   return openChallenge(unit, user);

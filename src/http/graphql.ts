@@ -82,6 +82,7 @@ async function contextOf(app: App, request: IncomingMessage, client: Client): Pr
   const identity = identify(app, credentials);
   const { actor, service } = identity instanceof Promise ? await identity : identity;
   if (actor.kind === 'user') app.witness.seen({ sessionId: actor.sessionId, network: client.network });
+  if (service) client.service = service.id;
   return makeContext(app, actor, credentials.bearer, client, service);
 }
 

@@ -9,6 +9,7 @@ import { resetPassword } from '../domain/recovery.js';
 import { presentable, type AuthError, type ErrorCode } from '../errors.js';
 import { readBytes } from './body.js';
 import { sendPage, type Page } from './page.js';
+import { tellWait, TOO_MANY } from './too-many.js';
 
 /** A page that a link in a mail opens: it shows a button, which acts, and consumes nothing by itself. */
 interface LinkPage {
@@ -75,7 +76,7 @@ export async function pressButton(
   client: Client,
 ): Promise<void> {
   const token = (await readForm(request)).get('token') ?? '';
-  const page = await attempt(app, client, async () => {
+  const page = await attempt(app, response, client, async () => {
     await act(app, token, client);
     return { status: 200, ...done };
   });
@@ -115,7 +116,7 @@ export async function setPassword(
     await resetPassword(app, token, password, client);
     return done;
   };
-  sendPage(response, await attempt(app, client, work, again));
+  sendPage(response, await attempt(app, response, client, work, again));
 }
 
 const tokenOf = ({ url = '/' }: IncomingMessage): string =>
@@ -127,6 +128,7 @@ const readForm = async (request: IncomingMessage): Promise<URLSearchParams> =>
 /** Does what a link is for, within the limit of links, and says on a page what came of it. */
 async function attempt(
   app: App,
+  response: ServerResponse,
   client: Client,
   work: () => Promise<Page>,
   explain: (error: AuthError) => Page | undefined = () => undefined,
@@ -136,6 +138,7 @@ async function attempt(
     return await work();
   } catch (error) {
     const known = presentable(error);
+    if (known.code === 'RATE_LIMITED') tellWait(response, known);
     if (known.code === 'INTERNAL_SERVER_ERROR')
       app.log.error({ err: error, requestId: client.requestId }, 'unexpected error');
     return explain(known) ?? REFUSALS[known.code] ?? UNEXPECTED;
@@ -158,11 +161,7 @@ const REFUSALS: Partial<Record<ErrorCode, Page>> = {
     title: 'This address is taken',
     body: '<p role="alert">Another account has this address by now. Nothing has changed.</p>',
   },
-  RATE_LIMITED: {
-    status: 429,
-    title: 'Too many tries',
-    body: '<p role="alert">Please wait a few minutes and open the link again.</p>',
-  },
+  RATE_LIMITED: TOO_MANY,
 };
 
 const buttonForm = ({ path, about = '', button }: LinkPage, token: string) =>

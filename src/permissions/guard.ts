@@ -2,10 +2,10 @@ import { createRequire } from 'node:module';
 import type * as Shield from 'graphql-shield';
 import { defaultFieldResolver, isObjectType, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Context } from '../context.js';
-import { charge, type LimitName } from '../domain/limits.js';
+import { charge, chargeAtOnce, limits, type LimitName } from '../domain/limits.js';
 import { presentable } from '../errors.js';
 import { witnessed } from './denials.js';
-import { anyone, nobody, type Rule } from './rules.js';
+import { anyone, nobody } from './rules.js';
 import { table, type Row } from './table.js';
 
 // The CommonJS build: the other one imports a name that Node 23 and later no longer have.
@@ -51,20 +51,28 @@ async function chargeFor(limit: LimitName, context: Context): Promise<true | Err
   }
 }
 
-/** Whose budget it is: the account's or service's own; by address, the service's that stands where an address is nobody's. */
+/**
+ * Whose budget it is: the account's or service's own; by address, the service's that stands where an address is nobody's. The
+ * gateway, for itself, is nobody.
+ */
 function payerOf(limit: LimitName, { actor, service, client }: Context): string | null {
-  if (limit !== 'changesByAccount') return client.network ?? service?.id ?? null;
-  return actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
+  const { by } = limits[limit];
+  if (by !== 'address' && (actor.kind === 'user' || actor.kind === 'service')) return actor.id;
+  return by === 'account' ? null : (client.network ?? service?.id ?? null);
 }
+
+const isAtOnce = (limit: LimitName | undefined) => limit === undefined || limits[limit].counted === 'process';
 
 /**
  * Shield's wrapper makes a promise of every field, which costs more than the field. Whom a rule lets through at once needs
  * none of it; shield hears of the rest, and refuses.
  */
-function letThrough(rule: Rule, resolve: Resolve, wrapper: Wrapper): Resolve {
+function letThrough({ rule, limit }: Row, resolve: Resolve, wrapper: Wrapper): Resolve {
   return (parent, args, context, info) => {
     const isAllowed = rule.check(context.actor, parent as { id?: string }, args, context, info) === true;
-    return isAllowed ? resolve(parent, args, context, info) : wrapper(resolve, parent, args, context, info);
+    if (!isAllowed) return wrapper(resolve, parent, args, context, info);
+    if (limit) chargeAtOnce(context.app.limiters, limit, payerOf(limit, context));
+    return resolve(parent, args, context, info);
   };
 }
 
@@ -77,7 +85,7 @@ function wrap(schema: GraphQLSchema, typeName: string, wrappers: Record<string, 
     if (!wrapper || (row?.rule === anyone && !row.limit)) continue;
     const resolve = (field.resolve ?? defaultFieldResolver) as Resolve;
     const guarded: Resolve = (parent, args, context, info) => wrapper(resolve, parent, args, context, info);
-    const asked = row && !row.limit ? letThrough(row.rule, resolve, wrapper) : guarded;
+    const asked = row && isAtOnce(row.limit) ? letThrough(row, resolve, wrapper) : guarded;
     field.resolve = witnessed(`${typeName}.${name}`, asked);
   }
 }

@@ -34,7 +34,8 @@ export class AuthResolver {
     @Arg('input', () => SignInInput, { description: 'Who signs in.' }) input: SignInInput,
     @Ctx() context: Context,
   ): Promise<typeof SignInResult> {
-    const signedIn = await signIn(context.app, input.login, input.password, context.client);
+    const { login, password, deviceToken } = input;
+    const signedIn = await signIn(context.app, login, password, deviceToken, context.client);
     become(context, signedIn);
     return shapeSignedIn(signedIn);
   }

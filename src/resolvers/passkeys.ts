@@ -29,7 +29,7 @@ const used = {
 const deviceToken = {
   nullable: true,
   description:
-    'The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet.',
+    'The deviceToken of an earlier AuthPayload on this device, where there was one: what others guess then shuts nobody out here.',
 };
 const id = { description: 'The passkey.' };
 
@@ -90,10 +90,10 @@ export class PasskeysResolver {
   })
   async signInWithPasskey(
     @Arg('response', () => Json, used) response: unknown,
-    @Arg('deviceToken', () => String, deviceToken) _deviceToken: string | null | undefined,
+    @Arg('deviceToken', () => String, deviceToken) device: string | null | undefined,
     @Ctx() context: Context,
   ): Promise<AuthPayload> {
-    return enteredBy(context, await signInWithPasskey(context.app, response, context.client));
+    return enteredBy(context, await signInWithPasskey(context.app, response, device, context.client));
   }
 
   @Mutation(() => Json, {
@@ -116,10 +116,11 @@ export class PasskeysResolver {
     @Arg('challengeToken', () => String, { description: 'The challengeToken of the MfaChallenge.' })
     challengeToken: string,
     @Arg('response', () => Json, used) response: unknown,
-    @Arg('deviceToken', () => String, deviceToken) _deviceToken: string | null | undefined,
+    @Arg('deviceToken', () => String, deviceToken) device: string | null | undefined,
     @Ctx() context: Context,
   ): Promise<AuthPayload> {
-    const tokens = await verifyMfaWithPasskey(context.app, challengeToken, response, context.client);
+    const waiting = { challengeToken, deviceToken: device };
+    const tokens = await verifyMfaWithPasskey(context.app, waiting, response, context.client);
     return enteredBy(context, tokens);
   }
 

@@ -180,7 +180,7 @@ export function actorOfTokens({ user, session, authority }: Tokens): UserActor {
 }
 
 export function shapeTokens(tokens: Tokens): AuthPayload {
-  const { accessToken, refreshToken, expiresAt, refreshExpiresAt } = tokens;
+  const { accessToken, refreshToken, expiresAt, refreshExpiresAt, deviceToken = null } = tokens;
   const session = shapeSession(tokens.session, actorOfTokens(tokens));
   return {
     __typename: 'AuthPayload',
@@ -190,6 +190,7 @@ export function shapeTokens(tokens: Tokens): AuthPayload {
     tokenType: 'Bearer',
     expiresAt,
     refreshExpiresAt,
+    deviceToken,
     session,
   };
 }

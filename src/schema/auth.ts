@@ -64,7 +64,7 @@ export class SignInInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet.',
+      'The deviceToken of an earlier AuthPayload on this device, where there was one: what others guess then shuts nobody out here.',
   })
   deviceToken?: string | null;
 }
@@ -100,7 +100,7 @@ export class AuthPayload {
   @Field(() => String, {
     nullable: true,
     description:
-      'Marks this device as known when sent with the next sign-in; worthless without a password. Null while the service issues none.',
+      'Marks this device as known for half a year when sent with the next sign-in; worthless without a password. Null unless a password or a passkey was proved just now.',
   })
   deviceToken?: string | null;
 

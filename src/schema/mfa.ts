@@ -22,7 +22,7 @@ export class VerifyMfaInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet.',
+      'The deviceToken of an earlier AuthPayload on this device, where there was one: what others guess then shuts nobody out here.',
   })
   deviceToken?: string | null;
 }

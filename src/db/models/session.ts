@@ -17,6 +17,8 @@ export class SessionModel extends Base {
   userAgent: string | null;
   /** Where it was opened from. */
   location: string | null;
+  /** The device that was proved then; null for sessions of earlier versions. */
+  deviceId: string | null;
   /** RFC 8176 names of the methods used. */
   amr: string[];
   aal: number;

@@ -3,7 +3,8 @@ import { transaction, type Unit } from '../../db/transaction.js';
 import { AuthError, badInput, type ErrorCode } from '../../errors.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
-import { charge, giveBack, type Limiters } from '../limits.js';
+import type { Limiters } from '../limits.js';
+import { withinBudget, type Trial } from '../secret-checks.js';
 import { spendTotp, type FactorDeps } from './factor.js';
 import { spendRecoveryCode } from './recovery-codes.js';
 
@@ -62,17 +63,13 @@ export interface Refused {
  */
 export async function tryCode<T extends object>(
   deps: { db: Knex; limiters: Limiters },
-  emailKey: string,
+  trial: Trial,
   work: (unit: Unit) => Promise<T | Refused>,
 ): Promise<T> {
-  await charge(deps.limiters, 'secretChecks', emailKey);
-  let isWrong = false;
-  try {
+  return withinBudget(deps.limiters, trial, async (wrong) => {
     const outcome = await transaction(deps.db, work);
     if (!('refused' in outcome)) return outcome;
-    isWrong = outcome.refused === 'MFA_CODE_INVALID';
+    if (outcome.refused === 'MFA_CODE_INVALID') wrong();
     throw new AuthError(outcome.refused);
-  } finally {
-    if (!isWrong) await giveBack(deps.limiters, 'secretChecks', emailKey);
-  }
+  });
 }

@@ -3,6 +3,7 @@ import type { Unit } from '../../db/transaction.js';
 import type { UserActor } from '../access.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
+import { trialInSession } from '../secret-checks.js';
 import { completeTokens, raiseAssurance, reissue, type Tokens } from '../sessions.js';
 import { refuseCode, tryCode } from './code.js';
 import type { MfaDeps } from './deps.js';
@@ -19,8 +20,9 @@ export async function raiseSession(
   client: Client,
   check: (unit: Unit, user: UserModel) => Promise<readonly string[] | undefined>,
 ): Promise<Tokens> {
-  const { emailKey } = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
-  const opened = await tryCode(deps, emailKey, async (unit) => {
+  const account = await UserModel.query(deps.db).findById(actor.id).throwIfNotFound();
+  const trial = await trialInSession(deps.db, account, actor.sessionId, client);
+  const opened = await tryCode(deps, trial, async (unit) => {
     const user = await hold(unit, actor);
     const methods = await check(unit, user);
     if (!methods) return refuseCode(unit, user.id, 'step_up', client);

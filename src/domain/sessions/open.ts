@@ -6,6 +6,7 @@ import type { Unit } from '../../db/transaction.js';
 import { readAuthority, type Authority } from '../access.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
+import { issueDeviceToken } from '../devices.js';
 import { newId } from '../ids.js';
 import { issueAccessToken } from '../tokens.js';
 import { aalOf } from './assurance.js';
@@ -21,6 +22,8 @@ export interface Tokens {
   session: SessionModel;
   user: UserModel;
   authority: Authority;
+  /** By which the device is known from now on; where a password or a passkey was proved just now. */
+  deviceToken?: string | undefined;
 }
 
 /** Everything decided inside the transaction; the access token is signed after it. */
@@ -29,15 +32,20 @@ export interface Opened {
   user: UserModel;
   authority: Authority;
   refreshToken: string;
+  deviceToken?: string;
 }
 
-/** Opens a session for an account whose proof was just checked, in the transaction of the sign-in, and records that. */
+/**
+ * Opens a session for an account whose proof was just checked, in the transaction of the sign-in, and records that.
+ * @param deviceId the device that it comes from, where the account knows it; else it is a new one
+ */
 export async function openSession(
   deps: SessionDeps,
   unit: Unit,
   user: UserModel,
   client: Client,
   amr: string[],
+  deviceId: string = newId(),
 ): Promise<Opened> {
   const id = newId();
   const { ttlSeconds } = deps.config.sessions;
@@ -50,6 +58,7 @@ export async function openSession(
       ipAddress: client.ipAddress,
       userAgent: client.userAgent,
       location: client.location,
+      deviceId,
       amr,
       aal: aalOf(amr),
     })
@@ -62,7 +71,13 @@ export async function openSession(
     subject: user.id,
     details: { session: id, amr, ...(session.location === null ? {} : { location: session.location }) },
   });
-  return { session, user, authority: await readAuthority(unit.trx, user.id), refreshToken: token.text };
+  return {
+    session,
+    user,
+    authority: await readAuthority(unit.trx, user.id),
+    refreshToken: token.text,
+    deviceToken: issueDeviceToken(deps.config.encryptionKeys, user, deviceId, deps.clock.now()),
+  };
 }
 
 /** A refresh token with its text, which is handed out and nowhere kept. */
@@ -87,7 +102,7 @@ export async function storeRefreshToken(
 /** Signs the access token that goes with what the transaction decided. */
 export async function completeTokens(
   deps: SessionDeps,
-  { session, user, authority, refreshToken }: Opened,
+  { session, user, authority, refreshToken, deviceToken }: Opened,
 ): Promise<Tokens> {
   const subject = {
     id: user.id,
@@ -110,6 +125,7 @@ export async function completeTokens(
     session,
     user,
     authority,
+    deviceToken,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { UserModel } from '../../db/models/user.js';
 import { transaction } from '../../db/transaction.js';
 import { badInput } from '../../errors.js';
+import { readDeviceToken, type Device } from '../devices.js';
 import { mailSparingly, sendVerification } from '../mail.js';
 import type { SignInDeps } from './deps.js';
 
@@ -13,6 +14,13 @@ export function requireSoundLogin(login: string): void {
     login.length <= LONGEST_LOGIN && /^[^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\s][^\p{Cc}\p{Cs}]*$/u.test(login);
   if (!isSound) throw badInput([{ name: 'login', message: 'Must be an email address or a username.' }]);
 }
+
+/** The device that whoever signs in to this account shows to be on, where it is one that the account knows. */
+export const deviceOf = (
+  { config, clock }: SignInDeps,
+  user: UserModel,
+  token: string | null | undefined,
+): Device | undefined => readDeviceToken(config.encryptionKeys, user, token, clock.now());
 
 /** Whether the account waits for its address to be confirmed; if so, another link is mailed. */
 export async function awaitsVerification(deps: SignInDeps, user: UserModel): Promise<boolean> {

@@ -12,6 +12,7 @@ export async function open(
   change: Partial<UserModel>,
   client: Client,
   amr: string[],
+  deviceId: string | undefined,
 ): Promise<Opened> {
   const user = await UserModel.query(unit.trx)
     .findById(id)
@@ -19,5 +20,5 @@ export async function open(
     .returning('*')
     .first()
     .throwIfNotFound();
-  return openSession(deps, unit, user, client, amr);
+  return openSession(deps, unit, user, client, amr, deviceId);
 }

@@ -19,7 +19,7 @@ import {
 } from '../passkeys.js';
 import { completeTokens, passkeyMethods, type Tokens } from '../sessions.js';
 import type { SignInDeps } from './deps.js';
-import { awaitsVerification, requireSoundLogin } from './entry.js';
+import { awaitsVerification, deviceOf, requireSoundLogin } from './entry.js';
 import { open } from './open.js';
 import { refuse, requireActive } from './refusal.js';
 
@@ -53,6 +53,7 @@ export async function passkeySignInOptions(
 export async function signInWithPasskey(
   deps: SignInDeps,
   response: unknown,
+  deviceToken: string | null | undefined,
   client: Client,
 ): Promise<Tokens> {
   const verdict = await judge(deps.db, deps.config, readAssertion(response), 'sign-in');
@@ -64,7 +65,8 @@ export async function signInWithPasskey(
   const opened = await transaction(deps.db, async (unit) => {
     const held = await holdActive(unit, user.id);
     if (!held || !(await keepUse(unit, passkey, use, 'sign_in', client))) return undefined;
-    return open(deps, unit, held, {}, client, [...passkeyMethods(passkey.deviceType)]);
+    const methods = [...passkeyMethods(passkey.deviceType)];
+    return open(deps, unit, held, {}, client, methods, deviceOf(deps, held, deviceToken)?.id);
   });
   // Between the look and the hold: the account or the passkey went, or another use of it came first.
   if (!opened) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));

@@ -18,8 +18,15 @@ import {
 import { askForPasskey, provePasskey, readAssertion, type PasskeyOptions } from '../passkeys.js';
 import { completeTokens, SECOND_FACTOR, type Opened, type Tokens } from '../sessions.js';
 import type { SignInDeps } from './deps.js';
+import { deviceOf } from './entry.js';
 import { open } from './open.js';
 import { requireActive } from './refusal.js';
+
+/** Which sign-in is to be finished, and on which device. */
+interface Waiting {
+  challengeToken: string;
+  deviceToken?: string | null | undefined;
+}
 
 /**
  * Finishes a sign-in that waits for the second factor. Each try is counted before its code is looked at; the fifth wrong
@@ -28,11 +35,11 @@ import { requireActive } from './refusal.js';
  */
 export async function verifyMfa(
   deps: SignInDeps,
-  { challengeToken, ...given }: GivenCode & { challengeToken: string },
+  { challengeToken, deviceToken, ...given }: GivenCode & Waiting,
   client: Client,
 ): Promise<Tokens> {
   requireCodeMethod(given);
-  return finish(deps, challengeToken, client, async (unit, { id }) =>
+  return finish(deps, { challengeToken, deviceToken }, client, async (unit, { id }) =>
     (await spendCode(deps, unit, id, given, client)) ? SECOND_FACTOR : undefined,
   );
 }
@@ -51,15 +58,15 @@ export async function passkeyChallengeOptions(
 
 const passkeyOf = ({ id }: StoredChallenge) => ({ purpose: 'second-factor', boundTo: id }) as const;
 
-/** {@link verifyMfa}, by a passkey. */
+/** {@link verifyMfa}, by a passkey. @throws {AuthError} as that does */
 export async function verifyMfaWithPasskey(
   deps: SignInDeps,
-  challengeToken: string,
+  waiting: Waiting,
   response: unknown,
   client: Client,
 ): Promise<Tokens> {
   const assertion = readAssertion(response);
-  return finish(deps, challengeToken, client, (unit, _user, challenge) =>
+  return finish(deps, waiting, client, (unit, _user, challenge) =>
     provePasskey(deps, unit, assertion, { ...passkeyOf(challenge), act: 'second_factor' }, client),
   );
 }
@@ -73,13 +80,16 @@ type Check = (
 
 async function finish(
   deps: SignInDeps,
-  challengeToken: string,
+  { challengeToken, deviceToken }: Waiting,
   client: Client,
   check: Check,
 ): Promise<Tokens> {
   const { challenge, user } = await findWaiting(deps.db, challengeToken);
   await requireActive(deps, client, user);
-  const opened = await tryCode(deps, user.emailKey, (unit) => meet(deps, unit, challenge, client, check));
+  const from = deviceOf(deps, user, deviceToken);
+  const opened = await tryCode(deps, { account: user.emailKey, from, client }, (unit) =>
+    meet(deps, unit, challenge, from?.id, client, check),
+  );
   return completeTokens(deps, opened);
 }
 
@@ -98,6 +108,7 @@ async function meet(
   deps: SignInDeps,
   unit: Unit,
   challenge: StoredChallenge,
+  deviceId: string | undefined,
   client: Client,
   check: Check,
 ): Promise<Opened | Refused> {
@@ -110,5 +121,5 @@ async function meet(
   const methods = await check(unit, user, challenge);
   if (!methods) return refuseCode(unit, user.id, 'sign_in', client);
   await closeChallenge(unit, challenge);
-  return open(deps, unit, user, {}, client, ['pwd', ...methods]);
+  return open(deps, unit, user, {}, client, ['pwd', ...methods], deviceId);
 }

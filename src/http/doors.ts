@@ -1,0 +1,25 @@
+import type { ProcessLimitName } from '../domain/limits.js';
+
+/**
+ * Every path that is answered, and the limit that a request there draws on; what has no row here has no route
+ * (src/http.ts takes its paths from this table). Health is asked by those who must have an answer.
+ */
+export const doorLimits = {
+  '/graphql': 'requestsFromAddress',
+  '/health/live': null,
+  '/health/ready': null,
+  '/.well-known/jwks.json': 'documentsFromAddress',
+  '/.well-known/openid-configuration': 'documentsFromAddress',
+  '/verify-email': 'pagesFromAddress',
+  '/reset-password': 'pagesFromAddress',
+  '/confirm-email-change': 'pagesFromAddress',
+  '/undo-email-change': 'pagesFromAddress',
+  '/': 'pagesFromAddress',
+  '/mailbox': 'pagesFromAddress',
+  '/mailbox.json': 'pagesFromAddress',
+} as const satisfies Record<string, ProcessLimitName | null>;
+
+export type DoorPath = keyof typeof doorLimits;
+
+/** Whether there is anything at this path. */
+export const isDoor = (path: string): path is DoorPath => Object.hasOwn(doorLimits, path);
