@@ -174,11 +174,20 @@ describe('guessing', () => {
         outcomes.push(codeOf(await finish(strict, challenge, wrongCode(device))));
     }
     expect(outcomes).toEqual(Array(10).fill('MFA_CODE_INVALID'));
-    const challenge = await challengeOf(strict, ana);
-    const limited = await finish(strict, challenge, device.code());
-    expect(codeOf(limited)).toBe('RATE_LIMITED');
-    expect(limited.errors[0]?.extensions.retryAfterSeconds).toBeGreaterThan(0);
+    for (const login of [ana.username, ana.email]) {
+      const limited = await signIn(strict, login, ana.password);
+      expect(codeOf(limited)).toBe('RATE_LIMITED');
+      expect(limited.errors[0]?.extensions.retryAfterSeconds).toBeGreaterThan(0);
+    }
+    // Her own session is not shut out by what strangers try.
+    expect(codeOf(await factorsOf(strict, ana).stepUp(device.code()))).toBeUndefined();
+  });
+
+  it('from a session draws on the budget of its device, whatever is asked for', async () => {
+    const { ana, device } = await target();
     const own = factorsOf(strict, ana);
+    for (let at = 0; at < 10; at++)
+      expect(codeOf(await own.stepUp(wrongCode(device)))).toBe('MFA_CODE_INVALID');
     const others = [
       await own.stepUp(device.code()),
       await own.disable(ana.password, device.code()),

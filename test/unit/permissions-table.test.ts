@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import { buildSchema as readSchema, graphql, isObjectType, parse, type GraphQLSchema } from 'graphql';
 import { makeContext, type App } from '../../src/context.js';
 import type { Actor } from '../../src/domain/access.js';
-import { limits } from '../../src/domain/limits.js';
+import { limits, openLimiters, type LimitName } from '../../src/domain/limits.js';
+import { doorLimits } from '../../src/http/doors.js';
 import { guard } from '../../src/permissions/guard.js';
 import { anyone, visitor, type Rule } from '../../src/permissions/rules.js';
 import { credentialMutations, table, type Row } from '../../src/permissions/table.js';
@@ -67,11 +68,30 @@ describe('the table of permissions', () => {
     expect(without(fieldsOf(grown), rowNames())).toEqual(['Query.secrets', 'Diary.entry']);
   });
 
-  it('gives every mutation a limit, and names only limits that there are', () => {
-    const unlimited = Object.entries(rows['Mutation'] ?? {}).filter(([, { limit }]) => !limit);
-    expect(unlimited.map(([name]) => name)).toEqual([]);
+  it('gives every question and every mutation a limit, and names only limits that there are', () => {
+    const roots = [schema.getQueryType(), schema.getMutationType()].filter((type) => type != null);
+    const unlimited = roots.flatMap((type) =>
+      Object.keys(type.getFields()).filter((field) => !rows[type.name]?.[field]?.limit),
+    );
+    expect(unlimited).toEqual([]);
     const named = Object.values(rows).flatMap((fields) => Object.values(fields).map(({ limit }) => limit));
     expect(named.filter((limit) => limit !== undefined && !(limit in limits))).toEqual([]);
+  });
+
+  it('and its doors leave no limit that nothing draws on', () => {
+    const IN_THE_DOMAIN = [
+      ...['secretChecks', 'secretChecksOnDevice', 'secretChecksOnFormerDevices', 'secretChecksInSession'],
+      ...['failuresFromAddress', 'failuresByService', 'failuresOverall'],
+      ...['mailToAddress', 'noticesToAddress', 'exportsByAccount'],
+    ];
+    const fields = Object.values(rows).flatMap((type) => Object.values(type).map(({ limit }) => limit));
+    const drawn = new Set([...fields, ...Object.values(doorLimits), ...IN_THE_DOMAIN]);
+    expect(Object.keys(limits).filter((name) => !drawn.has(name as LimitName))).toEqual([]);
+  });
+
+  it('has a limit for every door but health', () => {
+    const free = Object.entries(doorLimits).filter(([, limit]) => limit === null);
+    expect(free.map(([path]) => path)).toEqual(['/health/live', '/health/ready']);
   });
 
   it('says of every mutation that names an account or a role whom it may be', () => {
@@ -170,7 +190,9 @@ describe('at run time', () => {
   const run = (source: string) => {
     const client = { ipAddress: null, network: null, userAgent: null, location: null, requestId: 'r' };
     // Nobody looks at what the witness is told here.
-    const app = { witness: { denied: () => undefined } } as unknown as App;
+    const counters = { config: { limits: { scale: 1 } }, clock: { monotonic: () => 0 } };
+    const limiters = openLimiters(counters as unknown as Parameters<typeof openLimiters>[0]);
+    const app = { witness: { denied: () => undefined }, limiters } as unknown as App;
     const contextValue = makeContext(app, owner, undefined, client);
     return graphql({ schema: grown, source, rootValue, contextValue });
   };
