@@ -8,6 +8,7 @@ await prepare();
 const { table } = await import('../dist/src/permissions/table.js');
 const { targets } = await import('../dist/src/permissions/targets.js');
 const { limits } = await import('../dist/src/domain/limits.js');
+const { doorLimits } = await import('../dist/src/http/doors.js');
 const { platform } = await import('../dist/src/domain/presets/platform.js');
 const { serviceScopes } = await import('../dist/src/domain/service-tokens/scopes.js');
 const file = join(root, 'docs', 'permissions.md');
@@ -53,6 +54,8 @@ const PASSES = {
   'anyone but a service': ({ isService }) => !isService,
   'signed in': ({ isAccount }) => isAccount,
 };
+/** How limits count, below their table. */
+const COUNTING = `Each process counts for itself, and refuses first. Behind that, \`postgres\` counts for all processes in PostgreSQL, and \`redis\` in Redis, where REDIS_URL names one: what is dear must not be had again by emptying Redis. \`login\` is the account, whichever of its names is given, or the name as it is compared where nobody has it; \`caller\` is the account or service that asks, else its address. The gateway, for itself, is counted nowhere. A call that needs points of several limits takes one of each or none. Of the limits on wrong secrets (\`secretChecks…\`, \`failures…\`) a point is taken before anything is looked at, and given back when the secret was right. *Grows*: each time that as many secrets were wrong as there are points, within a day of the first of them, the limit closes: for its own time, then for twice, then for four times that, never for longer (src/domain/limits/ledger.ts).`;
 const ANY = '✓';
 const NONE = '–';
 
@@ -78,8 +81,8 @@ function page() {
     ...section('Who', ['rule', 'who that is'], legend()),
     ...section(
       'Queries',
-      ['query', 'who'],
-      Object.entries(Query).map(([name, { rule }]) => [`\`${name}\``, rule.name]),
+      ['query', 'who', 'limit'],
+      Object.entries(Query).map(([name, { rule, limit }]) => [`\`${name}\``, rule.name, limit]),
     ),
     ...section('Mutations', ['mutation', 'who', 'limit', 'whom'], mutationRows(Mutation)),
     ...section('Whom', ['whom', 'whom that means'], Object.entries(targets)),
@@ -93,7 +96,13 @@ function page() {
     ),
     `${ANY} any target; *self* the own account; *lower* accounts and roles of lower rank, and roles that carry only what one holds; *held* what carries only what one holds; ${NONE} refused. An actor is an account with that built-in role as it is at first, a service with a good token of its own whatever its scopes, the gateway without anybody’s credential, or anonymous: somebody whose credential is not believed. test/integration/permission-matrix.test.ts executes every cell, on every kind of target, and compares it with this table.`,
     ...section('Fields', ['type', 'who', 'fields'], Object.entries(types).flatMap(rowsOfType)),
-    ...section('Limits', ['limit', 'counts by', 'calls', 'within'], limitRows()),
+    ...section(
+      'Doors',
+      ['path', 'limit'],
+      Object.entries(doorLimits).map(([path, limit]) => [`\`${path}\``, limit ?? NONE]),
+    ),
+    ...section('Limits', ['limit', 'counts by', 'calls', 'within', 'counted', 'what'], limitRows()),
+    COUNTING,
     '`LIMITS_SCALE` multiplies the calls of every limit. Behind a proxy of `TRUSTED_PROXIES`, the address is the one that it names in X-Forwarded-For; IPv6 counts by its /64. Beyond a limit the answer is RATE_LIMITED with `retryAfterSeconds`.',
   ];
   return `${parts.join('\n\n')}\n`;
@@ -183,11 +192,13 @@ function meaningOf(name) {
 }
 
 function limitRows() {
-  return Object.entries(limits).map(([name, { by, points, seconds }]) => [
+  return Object.entries(limits).map(([name, { by, points, seconds, counted, growing, of }]) => [
     name,
     by,
     String(points),
-    seconds % 3600 === 0 ? `${seconds / 3600} h` : `${seconds / 60} min`,
+    `${seconds % 3600 === 0 ? `${seconds / 3600} h` : `${seconds / 60} min`}${growing ? ', grows' : ''}`,
+    counted,
+    of,
   ]);
 }
 

@@ -16,6 +16,7 @@ export interface Look {
 }
 
 const RESTLESS = new Set([
+  'limit_counters',
   'audit_seals',
   'session_sightings',
   'verification_counts',

@@ -47,6 +47,26 @@ const range = (count: number) => Array.from({ length: count }, (_, at) => at);
 const mailsTo = async ({ email }: Person, subject: string) =>
   (await mailsIn(app)).filter((mail) => mail.to === email && mail.subject === subject);
 
+describe('a list of names that is gone through', () => {
+  it('raises one alert, however many addresses and accounts it is spread over', async () => {
+    const fail = (count: number) =>
+      look(
+        `insert into audit_events (id, type, outcome, ip_address, details)
+         select gen_random_uuid(), 'sign_in.failed', 'FAILURE', '10.' || n / 250 || '.' || n % 250 || '.1', '{}'
+         from generate_series(1, $1) n`,
+        [count],
+      );
+    await fail(900);
+    expect(await raisedOf('credential_stuffing')).toEqual([]);
+    await fail(150);
+    const [alert, ...more] = await raisedOf('credential_stuffing');
+    expect(alert).toMatchObject({ severity: 'HIGH', subject: null });
+    expect(alert?.details).toMatchObject({ networks: 900 });
+    await fail(150);
+    expect([...more, ...(await raisedOf('credential_stuffing'))]).toHaveLength(1);
+  });
+});
+
 describe('repeated failures on one account', () => {
   it('raise one alert at the fifth, and none more for those that follow', async () => {
     const ana = await join(app);

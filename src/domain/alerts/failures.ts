@@ -59,4 +59,20 @@ export async function findFailuresByAddress(looking: Looking): Promise<Suspicion
   });
 }
 
+const OF_ALL = `
+  select count(*) as failures, count(distinct f.subject) as accounts,
+    count(distinct network_of(f.ip_address, 32, 64)) as networks
+  from audit_events f where f.type in ${FAILED} and f.occurred_at > now() - ? * interval '1 second'`;
+
+/** Many failed checks of many accounts' secrets, wherever from: somebody goes through a list. */
+export async function findStuffing({ trx, windowSeconds, atLeast, events }: Looking): Promise<Suspicion[]> {
+  const { rows } = await trx.raw<{ rows: Record<'failures' | 'accounts' | 'networks', number>[] }>(OF_ALL, [
+    windowSeconds,
+  ]);
+  const [details] = rows;
+  const event = events.at(-1);
+  if (!details || !event || details.failures < atLeast) return [];
+  return [{ about: 'everybody', subject: null, event: event.id, details }];
+}
+
 const idsOf = (events: readonly AuditEventModel[]) => events.map(({ id }) => id);

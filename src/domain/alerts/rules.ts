@@ -1,6 +1,6 @@
 import { findEscalations } from './escalation.js';
 import { findExpiringTokens } from './expiring-tokens.js';
-import { findFailuresByAccount, findFailuresByAddress } from './failures.js';
+import { findFailuresByAccount, findFailuresByAddress, findStuffing } from './failures.js';
 import { findNewPlaces, findUnusualHours } from './habits.js';
 import { findReuse } from './reuse.js';
 import type { Rule } from './rule.js';
@@ -34,6 +34,17 @@ export const rules = {
     windowSeconds: 15 * MINUTE,
     quietSeconds: HOUR,
     find: findFailuresByAddress,
+  },
+  credential_stuffing: {
+    looksFor:
+      'many failed checks of secrets over all accounts and addresses together: a list is gone through, and the budget that all strangers share is being used up',
+    severity: 'HIGH',
+    wakes: ['sign_in.failed', 'password.refused', 'mfa.failed'],
+    // A fifth of that budget (failuresOverall).
+    atLeast: 1000,
+    windowSeconds: 15 * MINUTE,
+    quietSeconds: HOUR,
+    find: findStuffing,
   },
   refresh_reuse: {
     looksFor: 'a spent refresh token that came again: somebody has a copy',

@@ -18,7 +18,7 @@ export interface Limit {
   readonly counted: 'postgres' | 'redis' | 'process';
   /** Used up by failures again and again within a day, it stays closed for longer each time. */
   readonly growing?: true;
-  /** What it counts, in words for docs/limits.md. */
+  /** What it counts, in words for docs/permissions.md. */
   readonly of: string;
 }
 
@@ -27,7 +27,7 @@ const QUARTER = 15 * MINUTE;
 const HOUR = 60 * MINUTE;
 
 /**
- * Every limit of the service. `docs/limits.md` is printed from it.
+ * Every limit of the service. `docs/permissions.md` is printed from it.
  * @see docs/decisions/0014-throttling.md
  */
 export const limits = {

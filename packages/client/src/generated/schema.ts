@@ -148,7 +148,7 @@ export type AuthPayload = {
   readonly __typename?: 'AuthPayload';
   /** Short-lived JWT (RFC 9068, typ at+jwt) to send as a bearer token. */
   readonly accessToken: Scalars['String']['output'];
-  /** Marks this device as known when sent with the next sign-in; worthless without a password. Null while the service issues none. */
+  /** Marks this device as known for half a year when sent with the next sign-in; worthless without a password. Null unless a password or a passkey was proved just now. */
   readonly deviceToken?: Maybe<Scalars['String']['output']>;
   /** When the access token expires. */
   readonly expiresAt: Scalars['DateTime']['output'];
@@ -992,7 +992,7 @@ export type SecurityAlert = {
   readonly status: AlertStatus;
   /** Id of the account, role or service it is about; null where it is about none. */
   readonly subject?: Maybe<Scalars['String']['output']>;
-  /** The rule that raised it: repeated_failures_account, repeated_failures_address, refresh_reuse, role_escalation, unusual_hours, new_place, token_two_networks or service_token_expiring. */
+  /** The rule that raised it: repeated_failures_account, repeated_failures_address, credential_stuffing, refresh_reuse, role_escalation, unusual_hours, new_place, token_two_networks or service_token_expiring. */
   readonly type: Scalars['String']['output'];
 };
 
@@ -1194,7 +1194,7 @@ export type SessionEdge = {
 
 /** What a person gives to sign in. */
 export type SignInInput = {
-  /** The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet. */
+  /** The deviceToken of an earlier AuthPayload on this device, where there was one: what others guess then shuts nobody out here. */
   readonly deviceToken?: InputMaybe<Scalars['String']['input']>;
   /** Email address or username, without regard to case. */
   readonly login: Scalars['String']['input'];
@@ -1596,7 +1596,7 @@ export type VerifyMfaInput = {
   readonly challengeToken: Scalars['String']['input'];
   /** A six-digit code of the authenticator app, or a recovery code; spaces and hyphens may be left out. */
   readonly code: Scalars['String']['input'];
-  /** The deviceToken of an earlier AuthPayload on this device, where there was one. Limits do not tell known devices from others yet. */
+  /** The deviceToken of an earlier AuthPayload on this device, where there was one: what others guess then shuts nobody out here. */
   readonly deviceToken?: InputMaybe<Scalars['String']['input']>;
   /** Which kind of code it is; left out, its form tells. A passkey is no code. */
   readonly method?: InputMaybe<MfaMethod>;
