@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { limits } from '../../src/domain/limits.js';
+import { limits, type LimitName } from '../../src/domain/limits.js';
+import { doorLimits } from '../../src/http/doors.js';
 import { actingAs } from '../harness/administration.js';
 import { startApp, type Answer, type Asking, type TestApp } from '../harness/app.js';
 import { codeOf, refresh, signIn } from '../harness/calls.js';
 import { enter, join, newcomer } from '../harness/people.js';
 import { startRedis, type RedisServer } from '../harness/redis.js';
+import { openScene } from '../harness/scene.js';
 import { until } from '../harness/until.js';
 
 const SECRET = 'the-gateway-Proves-itself-with-4711';
@@ -222,6 +224,67 @@ describe('an address', () => {
     expect(await ipOf(plain, { headers: claimed })).toBe('127.0.0.1');
     await plain.close();
     expect(await ipOf(app, from('10.9.9.9', '2001:DB8:0:0:0::7'))).toBe('2001:db8::7');
+  });
+});
+
+describe('the least that there can be', () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startApp({ ...behindProxy, LIMITS_SCALE: '0.00002' });
+  });
+  afterAll(() => app.close());
+  const pointsOf = (name: LimitName) => Math.max(1, Math.round(limits[name].points * 0.00002));
+  const ADDRESS = '198.18.7';
+
+  it.each(Object.entries(doorLimits))(
+    '%s refuses what is too much (%s), and says until when',
+    async (path, limit) => {
+      const { headers } = from(`${ADDRESS}.${Object.keys(doorLimits).indexOf(path)}`);
+      const knock = (accept: string, more = headers) =>
+        fetch(app.url + path, {
+          headers: { ...more, accept },
+          ...(path === '/graphql' && { method: 'POST' }),
+        });
+      if (limit === null) {
+        for (const answer of await times(5, () => knock('*/*'))) expect(answer.status).toBe(200);
+        return;
+      }
+      for (let call = 0; call < pointsOf(limit); call++) expect((await knock('*/*')).status).not.toBe(429);
+      const refused = await knock('*/*');
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(refused.headers.get('cache-control')).toBe('no-store');
+      const { errors } = (await refused.json()) as Pick<Answer, 'errors'>;
+      expect(errors[0]?.extensions).toMatchObject({
+        code: 'RATE_LIMITED',
+        retryAfterSeconds: expect.any(Number),
+      });
+      const page = await knock('text/html');
+      expect([page.status, page.headers.get('content-type')]).toEqual([429, 'text/html; charset=utf-8']);
+      expect(await page.text()).toMatch(/<h1>Too many/);
+      expect(
+        (await knock('*/*', from(`198.18.8.${Object.keys(doorLimits).indexOf(path)}`).headers)).status,
+      ).not.toBe(429);
+    },
+  );
+
+  it('questions and verifications are counted by who asks', async () => {
+    const scene = await openScene(app);
+    const [ana, bo] = [await scene.seat(['USER']), await scene.seat(['USER'])];
+    const asking = { headers: { 'x-gateway-secret': SECRET } };
+    const enterAs = async (person: { username: string; password: string }) =>
+      String((await signIn(app, person.username, person.password, asking)).data['signIn'].accessToken);
+    const [one, other] = [await enterAs(ana), await enterAs(bo)];
+    const me = (bearer: string) => app.graphql('{ me { id } }', {}, { ...asking, bearer });
+    expect(codeOf(await me(one))).toBeUndefined();
+    expectLimited(await me(one), 60);
+    expect(codeOf(await me(other))).toBeUndefined();
+    const verify = `{ ${Array.from({ length: pointsOf('verificationsByCaller') + 1 }, (_, at) => `v${at}: verifyToken(token: "${one}") { valid }`).join(' ')} }`;
+    expectLimited(await app.graphql(verify, {}, { ...asking, bearer: one }), 60);
+    // The gateway asks for everybody, and is nobody's bucket.
+    for (let call = 0; call < 3; call++)
+      expect(codeOf(await app.graphql(verify, {}, asking))).toBeUndefined();
+    await scene.close();
   });
 });
 
