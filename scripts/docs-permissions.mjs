@@ -84,7 +84,8 @@ function page() {
       ['query', 'who', 'limit'],
       Object.entries(Query).map(([name, { rule, limit }]) => [`\`${name}\``, rule.name, limit]),
     ),
-    ...section('Mutations', ['mutation', 'who', 'limit', 'whom'], mutationRows(Mutation)),
+    ...section('Mutations', ['mutation', 'who', 'limit', 'whom', 'second factor'], mutationRows(Mutation)),
+    'The last column is about accounts that have a second factor, an authenticator app or a passkey: *proved* asks that the session has proved it, *fresh* that it did so within the last five minutes. Else the answer is INSUFFICIENT_AAL, and `stepUp` or `stepUpWithPasskey` opens the way without a new sign-in. An account that has none is asked for none, unless `MFA_REQUIRED_FROM` says that it must have one.',
     ...section('Whom', ['whom', 'whom that means'], Object.entries(targets)),
     ...section(
       'Every mutation by every actor',
@@ -123,11 +124,12 @@ function matrix(columns, rows) {
 }
 
 function mutationRows(fields) {
-  return Object.entries(fields).map(([name, { rule, limit = '', target = '' }]) => [
+  return Object.entries(fields).map(([name, { rule, limit = '', target = '', aal2 = '' }]) => [
     `\`${name}\``,
     rule.name,
     limit,
     target,
+    aal2,
   ]);
 }
 

@@ -147,8 +147,10 @@ async function openParts(
   closing.push(() => feed.close());
   const keyring = await openKeyring({ db: vital, feed, config, log });
   closing.push(() => keyring.close());
-  const catalogue = await openCatalogue({ db: vital, feed }, config.accounts.defaultRole);
-  requireRole(catalogue, config.accounts.defaultRole);
+  const named = { defaultRole: config.accounts.defaultRole, mfaRole: config.mfa.requiredFrom };
+  const catalogue = await openCatalogue({ db: vital, feed }, named);
+  requireRole(catalogue, 'DEFAULT_ROLE', named.defaultRole);
+  requireRole(catalogue, 'MFA_REQUIRED_FROM', named.mfaRole);
   const serviceTokens = openServiceTokens({ db, feed, catalogue, clock, log });
   closing.push(() => serviceTokens.close());
   const postman = openPostman(db, config, log);
@@ -186,9 +188,9 @@ async function openParts(
   return app;
 }
 
-function requireRole(catalogue: Catalogue, name: string | undefined): void {
+function requireRole(catalogue: Catalogue, variable: string, name: string | undefined): void {
   if (name !== undefined && !catalogue.role(name))
-    throw new ConfigError([`DEFAULT_ROLE: there is no role named ${name}`]);
+    throw new ConfigError([`${variable}: there is no role named ${name}`]);
 }
 
 /** How long to wait before an embedded PostgreSQL that died is started again, in milliseconds. */

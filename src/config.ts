@@ -96,6 +96,7 @@ export const variables = {
     .string()
     .regex(/^[^\p{Cc}\p{Cs}:]{1,64}$/u, 'must have 1 to 64 characters and no colon')
     .default('authgraph'),
+  MFA_REQUIRED_FROM: z.string().min(1).max(64).optional(),
   WEBAUTHN_RP_ID: rpId.optional(),
   WEBAUTHN_ORIGINS: list.pipe(z.array(passkeyOrigin)).optional(),
   SIGNING_ALGORITHM: z.enum(['ES256', 'EdDSA', 'RS256']).default('ES256'),
@@ -222,7 +223,7 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
       ttlSeconds: v.ACCESS_TOKEN_TTL_SECONDS,
       claims: v.ACCESS_TOKEN_CLAIMS,
     },
-    mfa: { issuer: v.MFA_ISSUER },
+    mfa: { issuer: v.MFA_ISSUER, requiredFrom: v.MFA_REQUIRED_FROM },
     webauthn: webauthnOf(v),
     signingKeys: {
       algorithm: v.SIGNING_ALGORITHM,

@@ -12,16 +12,13 @@ import {
   type CataloguedRole,
 } from './catalogue.js';
 import type { Feed } from './revocations.js';
+import type { Authority, SessionAuthority } from './access/authority.js';
+import { narrow, refusalOf } from './access/withheld.js';
 import type { AccessClaims } from './tokens.js';
 
-/** What an account may do: the union over its roles. */
-export interface Authority {
-  /** Names, highest rank first. */
-  readonly roles: readonly string[];
-  readonly permissions: ReadonlySet<string>;
-  /** Of the highest role; 0 without any. */
-  readonly rank: number;
-}
+export type { Authority, SessionAuthority } from './access/authority.js';
+export { FRESH_SECONDS, requireAssurance, type Assurance } from './access/assurance.js';
+export { narrowTo, refusalOf } from './access/withheld.js';
 
 /** Who makes a request, as proved by a credential. */
 export type Actor =
@@ -35,7 +32,7 @@ export type Actor =
       readonly id: string;
       readonly sessionId: string;
       readonly aal: number;
-    } & Authority)
+    } & SessionAuthority)
   | {
       readonly kind: 'service';
       readonly id: string;
@@ -55,6 +52,8 @@ export const OWNER_ROLE = 'OWNER';
 export interface Remembered {
   readonly authorities: LRUCache<string, { version: number; edition: number; authority: Authority }>;
   readonly accesses: LRUCache<string, { version: number; accesses: ReadonlyMap<string, ServiceAccessModel> }>;
+  /** Sessions that have reached aal 2, with the version of their account as of which they were looked at. */
+  readonly proved: LRUCache<string, number>;
 }
 
 export interface AccessDeps {
@@ -70,19 +69,38 @@ const REMEMBERED_ACCOUNTS = 20_000;
 export const rememberAccess = (): Remembered => ({
   authorities: new LRUCache({ max: REMEMBERED_ACCOUNTS }),
   accesses: new LRUCache({ max: REMEMBERED_ACCOUNTS }),
+  proved: new LRUCache({ max: REMEMBERED_ACCOUNTS }),
 });
 
 /**
  * What the bearer of this token may do now. From memory where the token is as new as the account's latest change;
- * else read again, once for each version of the account.
+ * else read again, once for each version of the account. An account that must have a second factor may do nothing in a
+ * session that has not proved one.
+ * @see docs/decisions/0016-second-factors-by-role.md
  */
-export function authorityOf(deps: AccessDeps, claims: AccessClaims): Authority | Promise<Authority> {
+export function authorityOf(
+  deps: AccessDeps,
+  claims: AccessClaims,
+): SessionAuthority | Promise<SessionAuthority> {
   const version = versionOf(deps, claims);
+  const authority = authorityOfAccount(deps, claims, version);
+  return authority instanceof Promise
+    ? authority.then((found) => narrow(deps, claims, version, found))
+    : narrow(deps, claims, version, authority);
+}
+
+function authorityOfAccount(
+  deps: AccessDeps,
+  claims: AccessClaims,
+  version: number,
+): Authority | Promise<Authority> {
   const { edition } = deps.catalogue;
   const known = deps.remembered.authorities.get(claims.sub);
   if (known?.version === version && known.edition === edition) return known.authority;
   const named = claims.ver === version ? claims.roles?.map((name) => deps.catalogue.role(name)) : undefined;
-  if (!named?.every((role) => role !== undefined)) return readAgain(deps, claims.sub, version);
+  // A token that names none may be of a session from which they were withheld; every account has one.
+  if (!named?.length || !named.every((role) => role !== undefined))
+    return readAgain(deps, claims.sub, version);
   const authority = unite(named);
   deps.remembered.authorities.set(claims.sub, { version, edition, authority });
   return authority;
@@ -191,9 +209,11 @@ const ADMINISTRATION_LOCK = 7_203_110_004;
 
 /**
  * Opens an act of administration inside its transaction: serialises it and reads anew what the actor may do.
- * @throws {AuthError} UNAUTHENTICATED when the actor's session has ended, FORBIDDEN when the permission is lacking
+ * @throws {AuthError} UNAUTHENTICATED when the actor's session has ended, FORBIDDEN when the permission is lacking,
+ *   INSUFFICIENT_AAL when it is withheld
  */
 export async function administer(trx: Knex, actor: UserActor, permission: string): Promise<Authority> {
+  if (actor.withheld !== undefined) throw refusalOf(actor.withheld);
   await lockAdministration(trx);
   await requireStanding(trx, actor);
   const authority = await readAuthority(trx, actor.id);

@@ -22,6 +22,10 @@ export interface Catalogue {
   role(name: string): CataloguedRole | undefined;
   /** Name of the role that new accounts get, and that is left when all others are taken away. */
   readonly defaultRole: string;
+  /** Name of the role from whose rank on accounts must have a second factor; undefined where none must. */
+  readonly mfaRole: string | undefined;
+  /** The rank of {@link mfaRole}; what nobody reaches where there is none. */
+  readonly mfaRank: number;
   /** Undefined for an unknown or deleted one. */
   service(id: string): ServiceModel | undefined;
   businessRole(id: string): CataloguedBusinessRole | undefined;
@@ -36,10 +40,16 @@ export const ROLES_WITH_PERMISSIONS = `
   select r.name, r.rank, r.is_default as "isDefault", coalesce(array_agg(p.permission order by p.permission) filter (where p.permission is not null), '{}') as permissions
   from roles r left join role_permissions p on p.role_id = r.id`;
 
+/** Roles that the configuration names. */
+interface NamedRoles {
+  defaultRole: string | undefined;
+  mfaRole: string | undefined;
+}
+
 /** Loads the catalogue and keeps it up to date. A default role that is configured outweighs the one that is marked as such. */
 export async function openCatalogue(
   { db, feed }: { db: Knex; feed: Feed },
-  configuredDefault: string | undefined,
+  { defaultRole: configuredDefault, mfaRole }: NamedRoles,
 ): Promise<Catalogue> {
   let held = await read(db);
   let edition = 1;
@@ -51,6 +61,11 @@ export async function openCatalogue(
     role: (name) => held.roles.get(name),
     get defaultRole() {
       return configuredDefault ?? held.defaultRole;
+    },
+    mfaRole,
+    get mfaRank() {
+      // Were the role gone, the rule would be everybody's rather than nobody's.
+      return mfaRole === undefined ? Infinity : (held.roles.get(mfaRole)?.rank ?? 0);
     },
     service: (id) => held.services.get(id),
     businessRole: (id) => held.businessRoles.get(id),

@@ -98,6 +98,7 @@ export async function confirmTotp(
     const codes = await issueRecoveryCodes(unit, actor.id);
     await endOthers(deps, unit, actor, client);
     await raiseAssurance(unit, actor.sessionId, SECOND_FACTOR);
+    await raiseVersion(deps, unit, actor.id, {});
     await note(unit, 'mfa.confirmed', actor, client);
     await sendCredentialNotice(deps, unit, user, 'mfa_enabled');
     return codes;
@@ -127,6 +128,7 @@ export async function disableMfa(
     await removeFactors(unit, user.id);
     await endOthers(deps, unit, actor, client);
     await withdrawMethods(unit, actor.sessionId, TOTP_METHODS);
+    await raiseVersion(deps, unit, actor.id, {});
     await note(unit, 'mfa.disabled', actor, client);
     await sendCredentialNotice(deps, unit, user, 'mfa_disabled');
     return {};

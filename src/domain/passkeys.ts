@@ -2,6 +2,7 @@ import { PasskeyModel } from '../db/models/passkey.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
 import type { UserActor } from './access.js';
+import { raiseVersion } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { isId } from './ids.js';
@@ -72,6 +73,7 @@ export async function removePasskey(
     await endOthers(deps, unit, actor, client);
     const left = await passkeysOf(unit.trx, user.id);
     if (left.length === 0) await withdrawMethods(unit, actor.sessionId, PASSKEY_METHODS, ['pwd']);
+    await raiseVersion(deps, unit, user.id, {});
     await noteChange(deps, unit, user, 'removed', passkey.id, client);
   });
 }

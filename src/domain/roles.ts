@@ -245,8 +245,8 @@ function requireChangeable(
   const moved = columns.rank !== undefined && columns.rank !== role.rank;
   if (role.builtIn && (renamed || moved))
     throw conflict(renamed ? 'name' : 'rank', 'Built-in roles keep their name and rank.');
-  if (role.name === catalogue.defaultRole && renamed)
-    throw conflict('name', 'The default role keeps its name, which the configuration knows.');
+  if ([catalogue.defaultRole, catalogue.mfaRole].includes(role.name) && renamed)
+    throw conflict('name', 'This role keeps its name, which the configuration knows.');
   if (role.name === OWNER_ROLE && permissions) throw conflict('permissions', 'OWNER keeps every permission.');
 }
 

@@ -4,7 +4,7 @@ import { SessionModel } from '../db/models/session.js';
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
-import { administer, readAuthority, requireOutranks, type UserActor } from './access.js';
+import { administer, readAuthority, requireOutranks, requireStanding, type UserActor } from './access.js';
 import { administration } from './administration.js';
 import type { Client } from './client.js';
 import { isId } from './ids.js';
@@ -49,6 +49,21 @@ export async function signOut(
       client,
     }),
   );
+}
+
+/** Ends every session of the actor but the one that asks. @returns how many ended @throws {AuthError} UNAUTHENTICATED */
+export async function signOutOthers(deps: FeedAndDb, actor: UserActor, client: Client): Promise<number> {
+  return transaction(deps.db, async (unit) => {
+    // Of two that ask this of each other, one stays.
+    await UserModel.query(unit.trx).findById(actor.id).forNoKeyUpdate().throwIfNotFound();
+    await requireStanding(unit.trx, actor);
+    return endSessions(deps.feed, unit, actor.id, undefined, {
+      reason: 'signed_out',
+      actor: actor.id,
+      client,
+      except: actor.sessionId,
+    });
+  });
 }
 
 /**

@@ -4,7 +4,7 @@ import {
   serviceAccessOf,
   type AccessDeps,
   type Actor,
-  type Authority,
+  type SessionAuthority,
   type ServiceAccess,
 } from './access.js';
 import type { Client } from './client.js';
@@ -140,9 +140,11 @@ function decide(
   asker: Asker,
   question: Question,
   claims: AccessClaims,
-  authority: Authority,
-  access: ServiceAccess | undefined,
+  authority: SessionAuthority,
+  given: ServiceAccess | undefined,
 ): TokenAnswer {
+  // Good to set a second factor up with, and to no service for anything.
+  const access = authority.withheld === undefined ? given : undefined;
   const isShut = question.serviceId !== undefined && access?.valid !== true;
   const permissions = access?.role
     ? new Set([...authority.permissions, ...access.role.permissions])

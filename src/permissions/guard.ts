@@ -2,11 +2,12 @@ import { createRequire } from 'node:module';
 import type * as Shield from 'graphql-shield';
 import { defaultFieldResolver, isObjectType, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Context } from '../context.js';
+import { refusalOf, requireAssurance } from '../domain/access.js';
 import { charge, chargeAtOnce, limits, type LimitName } from '../domain/limits.js';
-import { presentable } from '../errors.js';
+import { presentable, type AuthError } from '../errors.js';
 import { witnessed } from './denials.js';
-import { anyone, nobody } from './rules.js';
-import { table, type Row } from './table.js';
+import { anyone, nobody, visitor } from './rules.js';
+import { openToWithheld, table, type Row } from './table.js';
 
 // The CommonJS build: the other one imports a name that Node 23 and later no longer have.
 const { allow, rule, shield } = createRequire(import.meta.url)('graphql-shield') as typeof Shield;
@@ -19,32 +20,46 @@ type Wrapper = (resolve: Resolve, ...args: Parameters<Resolve>) => unknown;
  * have keep their bare resolvers, as a wrapper around each leaf would cost more than all the rest.
  */
 export function guard(schema: GraphQLSchema): GraphQLSchema {
-  const tree = Object.fromEntries(Object.entries(table).map(([type, rows]) => [type, mapRows(rows)]));
+  const tree = Object.fromEntries(Object.entries(table).map(([type, rows]) => [type, mapRows(type, rows)]));
   // Not shield's own `deny`, which compiles to something that is no function and speaks no code of ours.
-  const options = { fallbackRule: compile({ rule: nobody }), allowExternalErrors: true };
+  const options = { fallbackRule: compile('', { rule: nobody }), allowExternalErrors: true };
   const generated = shield(tree, options).generate(schema);
   for (const [typeName, wrappers] of Object.entries(generated as Record<string, Record<string, Wrapper>>))
     wrap(schema, typeName, wrappers);
   return schema;
 }
 
-const mapRows = (rows: Record<string, Row>) =>
-  Object.fromEntries(Object.entries(rows).map(([field, row]) => [field, compile(row)]));
+const mapRows = (type: string, rows: Record<string, Row>) =>
+  Object.fromEntries(Object.entries(rows).map(([field, row]) => [field, compile(`${type}.${field}`, row)]));
 
-function compile(row: Row) {
+type Judge = (...asked: Parameters<Row['rule']['check']>) => true | AuthError;
+
+/** The rule of a row, and before it: whoever must set up or prove a second factor first may have little else. */
+function judgeOf(field: string, { rule }: Row): Judge {
+  if (rule === anyone || rule === visitor || openToWithheld.has(field)) return rule.check;
+  return (actor, ...rest) =>
+    actor.kind === 'user' && actor.withheld !== undefined
+      ? refusalOf(actor.withheld)
+      : rule.check(actor, ...rest);
+}
+
+function compile(field: string, row: Row) {
   if (row.rule === anyone && !row.limit) return allow;
+  const judge = judgeOf(field, row);
   return rule({ cache: 'no_cache' })(
     async (parent: { id?: string }, args: Record<string, unknown>, context: Context, info) => {
-      const verdict = row.rule.check(context.actor, parent, args, context, info);
-      return verdict === true && row.limit ? chargeFor(row.limit, context) : verdict;
+      const verdict = judge(context.actor, parent, args, context, info);
+      return verdict === true && row.limit ? ask(row, row.limit, context) : verdict;
     },
   );
 }
 
 // Answers the error: what a rule throws, shield takes for a plain no, whose error says nothing.
-async function chargeFor(limit: LimitName, context: Context): Promise<true | Error> {
+async function ask({ aal2 }: Row, limit: LimitName, context: Context): Promise<true | Error> {
+  const { actor, app } = context;
   try {
-    await charge(context.app.limiters, limit, payerOf(limit, context));
+    await charge(app.limiters, limit, payerOf(limit, context));
+    if (aal2 && actor.kind === 'user') await requireAssurance(app.db, actor.sessionId, aal2);
     return true;
   } catch (error) {
     return presentable(error);
@@ -67,9 +82,9 @@ const isAtOnce = (limit: LimitName | undefined) => limit === undefined || limits
  * Shield's wrapper makes a promise of every field, which costs more than the field. Whom a rule lets through at once needs
  * none of it; shield hears of the rest, and refuses.
  */
-function letThrough({ rule, limit }: Row, resolve: Resolve, wrapper: Wrapper): Resolve {
+function letThrough(judge: Judge, { limit }: Row, resolve: Resolve, wrapper: Wrapper): Resolve {
   return (parent, args, context, info) => {
-    const isAllowed = rule.check(context.actor, parent as { id?: string }, args, context, info) === true;
+    const isAllowed = judge(context.actor, parent as { id?: string }, args, context, info) === true;
     if (!isAllowed) return wrapper(resolve, parent, args, context, info);
     if (limit) chargeAtOnce(context.app.limiters, limit, payerOf(limit, context));
     return resolve(parent, args, context, info);
@@ -85,7 +100,11 @@ function wrap(schema: GraphQLSchema, typeName: string, wrappers: Record<string, 
     if (!wrapper || (row?.rule === anyone && !row.limit)) continue;
     const resolve = (field.resolve ?? defaultFieldResolver) as Resolve;
     const guarded: Resolve = (parent, args, context, info) => wrapper(resolve, parent, args, context, info);
-    const asked = row && isAtOnce(row.limit) ? letThrough(row, resolve, wrapper) : guarded;
-    field.resolve = witnessed(`${typeName}.${name}`, asked);
+    const path = `${typeName}.${name}`;
+    const asked =
+      row && !row.aal2 && isAtOnce(row.limit)
+        ? letThrough(judgeOf(path, row), row, resolve, wrapper)
+        : guarded;
+    field.resolve = witnessed(path, asked);
   }
 }

@@ -1,3 +1,4 @@
+import type { Assurance } from '../domain/access.js';
 import type { LimitName } from '../domain/limits.js';
 import {
   accountOrService,
@@ -17,17 +18,27 @@ import {
 } from './rules.js';
 import type { Target } from './targets.js';
 
-/** Who may have a field, the limit that a call of it draws on, and what is asked about the one that it is done to. */
+/**
+ * Who may have a field, the limit that a call of it draws on, what is asked about the one that it is done to, and what the
+ * session must have proved.
+ *
+ * `aal2` marks what an account that has a second factor, an authenticator app or a passkey, does with it or not at all: the
+ * session must have `proved` it, at whatever time, or it must be `fresh`, proved within the last five minutes. Else the answer
+ * is INSUFFICIENT_AAL, and `stepUp` or `stepUpWithPasskey` opens the way without a new sign-in. An account that has none
+ * is asked for none: whether it must have one is the policy's to say (MFA_REQUIRED_FROM).
+ */
 export interface Row {
   readonly rule: Rule;
   readonly limit?: LimitName;
   readonly target?: Target;
+  readonly aal2?: Assurance;
 }
 
-const row = (rule: Rule, limit?: LimitName, target?: Target): Row => ({
+const row = (rule: Rule, limit?: LimitName, target?: Target, aal2?: Assurance): Row => ({
   rule,
   ...(limit && { limit }),
   ...(target && { target }),
+  ...(aal2 && { aal2 }),
 });
 
 /** Names fields that whoever reaches their object may read. */
@@ -68,7 +79,7 @@ export const table: Record<string, Record<string, Row>> = {
     auditEvents: row(has('audit:read'), 'reportsByCaller'),
   },
   Mutation: {
-    //                       who                          limit                 whom
+    //                       who                          limit                 whom    aal2
     signUp: /*            */ row(visitor, /*           */ 'signUpFromAddress'),
     signIn: /*            */ row(visitor, /*           */ 'signInFromAddress'),
     verifyMfa: /*         */ row(visitor, /*           */ 'signInFromAddress'),
@@ -85,52 +96,58 @@ export const table: Record<string, Record<string, Row>> = {
     passkeyChallengeOptions: row(visitor, /*           */ 'signInFromAddress'),
     verifyMfaWithPasskey: /**/ row(visitor, /*         */ 'signInFromAddress'),
     signOut: /*           */ row(signedIn, /*          */ 'changesByAccount', 'self'),
+    signOutOthers: /*     */ row(signedIn, /*          */ 'changesByAccount', 'self'),
     revokeSession: /*     */ row(signedIn, /*          */ 'changesByAccount', 'self, sessions:manage'),
     revokeUserSessions: /**/ row(has('sessions:manage'), 'changesByAccount', 'self, lower'),
     updateMe: /*          */ row(signedIn, /*          */ 'changesByAccount', 'self'),
     changePassword: /*    */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    changeEmail: /*       */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    deleteMe: /*          */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    enrollTotp: /*        */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    confirmTotp: /*       */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    disableMfa: /*        */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    regenerateRecoveryCodes: row(signedIn, /*          */ 'changesByAccount', 'self'),
+    changeEmail: /*       */ row(signedIn, /*          */ 'changesByAccount', 'self', 'fresh'),
+    deleteMe: /*          */ row(signedIn, /*          */ 'changesByAccount', 'self', 'proved'),
+    enrollTotp: /*        */ row(signedIn, /*          */ 'changesByAccount', 'self', 'fresh'),
+    confirmTotp: /*       */ row(signedIn, /*          */ 'changesByAccount', 'self', 'fresh'),
+    disableMfa: /*        */ row(signedIn, /*          */ 'changesByAccount', 'self', 'fresh'),
+    regenerateRecoveryCodes: row(signedIn, /*          */ 'changesByAccount', 'self', 'fresh'),
     stepUp: /*            */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    passkeyRegistrationOptions: row(signedIn, /*       */ 'changesByAccount', 'self'),
-    registerPasskey: /*   */ row(signedIn, /*          */ 'changesByAccount', 'self'),
+    passkeyRegistrationOptions: row(signedIn, /*       */ 'changesByAccount', 'self', 'fresh'),
+    registerPasskey: /*   */ row(signedIn, /*          */ 'changesByAccount', 'self', 'fresh'),
     renamePasskey: /*     */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    removePasskey: /*     */ row(signedIn, /*          */ 'changesByAccount', 'self'),
+    removePasskey: /*     */ row(signedIn, /*          */ 'changesByAccount', 'self', 'fresh'),
     passkeyStepUpOptions: /**/ row(signedIn, /*        */ 'changesByAccount', 'self'),
     stepUpWithPasskey: /* */ row(signedIn, /*          */ 'changesByAccount', 'self'),
-    createUser: /*        */ row(has('users:manage'), /**/ 'changesByAccount', 'role'),
+    createUser: /*        */ row(has('users:manage'), /**/ 'changesByAccount', 'role', 'proved'),
     resendInvitation: /*  */ row(has('users:manage'), /**/ 'changesByAccount', 'lower'),
-    updateUser: /*        */ row(has('users:manage'), /**/ 'changesByAccount', 'lower'),
-    deleteUser: /*        */ row(has('users:manage'), /**/ 'changesByAccount', 'lower'),
-    restoreUser: /*       */ row(has('users:manage'), /**/ 'changesByAccount', 'lower'),
-    suspendUser: /*       */ row(has('users:manage'), /**/ 'changesByAccount', 'lower'),
-    reinstateUser: /*     */ row(has('users:manage'), /**/ 'changesByAccount', 'lower'),
-    resetUserMfa: /*      */ row(has('users:manage'), /**/ 'changesByAccount', 'lower'),
-    setUserRoles: /*      */ row(has('users:manage'), /**/ 'changesByAccount', 'lower & role'),
-    exportUserData: /*    */ row(ownOr('userId', 'users:export'), 'changesByAccount', 'self, users:export'),
-    eraseUser: /*         */ row(has('users:erase'), /* */ 'changesByAccount', 'lower'),
-    createRole: /*        */ row(has('roles:manage'), /**/ 'changesByAccount', 'role'),
-    updateRole: /*        */ row(has('roles:manage'), /**/ 'changesByAccount', 'role'),
-    deleteRole: /*        */ row(has('roles:manage'), /**/ 'changesByAccount', 'role'),
+    updateUser: /*        */ row(has('users:manage'), /**/ 'changesByAccount', 'lower', 'proved'),
+    deleteUser: /*        */ row(has('users:manage'), /**/ 'changesByAccount', 'lower', 'proved'),
+    restoreUser: /*       */ row(has('users:manage'), /**/ 'changesByAccount', 'lower', 'proved'),
+    suspendUser: /*       */ row(has('users:manage'), /**/ 'changesByAccount', 'lower', 'proved'),
+    reinstateUser: /*     */ row(has('users:manage'), /**/ 'changesByAccount', 'lower', 'proved'),
+    resetUserMfa: /*      */ row(has('users:manage'), /**/ 'changesByAccount', 'lower', 'fresh'),
+    setUserRoles: /*      */ row(has('users:manage'), /**/ 'changesByAccount', 'lower & role', 'proved'),
+    exportUserData: /*    */ row(
+      ownOr('userId', 'users:export'),
+      'changesByAccount',
+      'self, users:export',
+      'proved',
+    ),
+    eraseUser: /*         */ row(has('users:erase'), /* */ 'changesByAccount', 'lower', 'fresh'),
+    createRole: /*        */ row(has('roles:manage'), /**/ 'changesByAccount', 'role', 'proved'),
+    updateRole: /*        */ row(has('roles:manage'), /**/ 'changesByAccount', 'role', 'proved'),
+    deleteRole: /*        */ row(has('roles:manage'), /**/ 'changesByAccount', 'role', 'proved'),
     createPermission: /*  */ row(has('roles:manage'), /**/ 'changesByAccount'),
-    deletePermission: /*  */ row(has('roles:manage'), /**/ 'changesByAccount', 'role'),
-    setUserServices: /*   */ row(has('users:manage'), /**/ 'changesByAccount', 'lower & held'),
-    createBusinessRole: /**/ row(has('roles:manage'), /**/ 'changesByAccount', 'held'),
-    updateBusinessRole: /**/ row(has('roles:manage'), /**/ 'changesByAccount', 'held'),
-    deleteBusinessRole: /**/ row(has('roles:manage'), /**/ 'changesByAccount', 'held'),
+    deletePermission: /*  */ row(has('roles:manage'), /**/ 'changesByAccount', 'role', 'proved'),
+    setUserServices: /*   */ row(has('users:manage'), /**/ 'changesByAccount', 'lower & held', 'proved'),
+    createBusinessRole: /**/ row(has('roles:manage'), /**/ 'changesByAccount', 'held', 'proved'),
+    updateBusinessRole: /**/ row(has('roles:manage'), /**/ 'changesByAccount', 'held', 'proved'),
+    deleteBusinessRole: /**/ row(has('roles:manage'), /**/ 'changesByAccount', 'held', 'proved'),
     createService: /*     */ row(has('services:manage'), 'changesByAccount'),
-    updateService: /*     */ row(has('services:manage'), 'changesByAccount'),
-    deleteService: /*     */ row(has('services:manage'), 'changesByAccount'),
-    issueServiceToken: /* */ row(has('services:manage'), 'changesByAccount', 'scopes'),
-    rotateServiceToken: /**/ row(has('services:manage'), 'changesByAccount', 'scopes'),
+    updateService: /*     */ row(has('services:manage'), 'changesByAccount', undefined, 'proved'),
+    deleteService: /*     */ row(has('services:manage'), 'changesByAccount', undefined, 'proved'),
+    issueServiceToken: /* */ row(has('services:manage'), 'changesByAccount', 'scopes', 'proved'),
+    rotateServiceToken: /**/ row(has('services:manage'), 'changesByAccount', 'scopes', 'proved'),
     revokeServiceToken: /**/ row(has('services:manage'), 'changesByAccount'),
     acknowledgeAlert: /*  */ row(has('alerts:manage'), /* */ 'changesByAccount'),
-    rotateSigningKey: /*  */ row(has('keys:manage'), /* */ 'changesByAccount'),
-    revokeSigningKey: /*  */ row(has('keys:manage'), /* */ 'changesByAccount'),
+    rotateSigningKey: /*  */ row(has('keys:manage'), /* */ 'changesByAccount', undefined, 'fresh'),
+    revokeSigningKey: /*  */ row(has('keys:manage'), /* */ 'changesByAccount', undefined, 'fresh'),
   },
 
   User: {
@@ -185,7 +202,9 @@ export const table: Record<string, Record<string, Row>> = {
   SecurityAlertConnection: page,
   SecurityAlertEdge: edge,
   SigningKey: open('kid algorithm state publishedAt activatesAt retiredAt removedAt'),
-  AuthPayload: open('user accessToken refreshToken tokenType expiresAt refreshExpiresAt deviceToken session'),
+  AuthPayload: open(
+    'user accessToken refreshToken tokenType expiresAt refreshExpiresAt deviceToken session mfaEnrollmentRequired',
+  ),
   MfaChallenge: open('challengeToken methods expiresAt'),
   TotpEnrollment: open('secret otpauthUri qrCode'),
   RecoveryCodes: open('codes'),
@@ -244,4 +263,29 @@ export const credentialMutations: ReadonlySet<string> = new Set([
   'resetPassword',
   'issueServiceToken',
   'rotateServiceToken',
+]);
+
+/**
+ * What is left to an account that must have a second factor, in a session that has not proved one: to set it up or prove
+ * it, to see who it is, and to leave. Besides, what {@link anyone} and {@link visitor} may have.
+ */
+export const openToWithheld: ReadonlySet<string> = new Set([
+  'Query.me',
+  'Query.verifyToken',
+  'Query.verifyTokens',
+  'Mutation.enrollTotp',
+  'Mutation.confirmTotp',
+  'Mutation.passkeyRegistrationOptions',
+  'Mutation.registerPasskey',
+  'Mutation.stepUp',
+  'Mutation.passkeyStepUpOptions',
+  'Mutation.stepUpWithPasskey',
+  'Mutation.signOut',
+  'User.email',
+  'User.status',
+  'User.isEmailVerified',
+  'User.role',
+  'User.roles',
+  'User.mfaEnabled',
+  'User.passkeys',
 ]);

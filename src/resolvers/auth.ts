@@ -1,8 +1,8 @@
-import { Arg, Ctx, Mutation, Resolver } from 'type-graphql';
+import { Arg, Ctx, Int, Mutation, Resolver } from 'type-graphql';
 import type { Context } from '../context.js';
 import { resendVerification, verifyEmail } from '../domain/email-verification.js';
 import { revokeToken } from '../domain/revoking.js';
-import { rotate, signOut } from '../domain/sessions.js';
+import { rotate, signOut, signOutOthers } from '../domain/sessions.js';
 import { signIn, type SignedIn } from '../domain/signin.js';
 import { signUp } from '../domain/signup.js';
 import { AuthPayload, SignInInput, SignInResult, SignUpInput, SignUpResult } from '../schema/auth.js';
@@ -78,6 +78,14 @@ export class AuthResolver {
   ): Promise<boolean> {
     await signOut(context.app, actingUser(context), everywhere ?? false, context.client);
     return true;
+  }
+
+  @Mutation(() => Int, {
+    description:
+      'Signs the account out everywhere else: every session but the one that asks ends. Answers how many did.',
+  })
+  async signOutOthers(@Ctx() context: Context): Promise<number> {
+    return signOutOthers(context.app, actingUser(context), context.client);
   }
 
   @Mutation(() => Boolean, {

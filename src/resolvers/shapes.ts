@@ -1,4 +1,3 @@
-import Bowser from 'bowser';
 import type { Context } from '../context.js';
 import type { Actor, ServiceAccess as KnownServiceAccess, UserActor } from '../domain/access.js';
 import { statusOf, type StoredAccount } from '../domain/accounts.js';
@@ -26,6 +25,7 @@ import type { ServiceAccess } from '../schema/service-access.js';
 import type { IssuedServiceToken, ServiceToken } from '../schema/service-token.js';
 import type { Session } from '../schema/session.js';
 import type { User } from '../schema/user.js';
+import { deviceName } from './device-name.js';
 
 /** A stored account as the graph shows it; what is not named here cannot leave. */
 export function shapeUser(user: StoredAccount): User {
@@ -84,14 +84,6 @@ export function shapeSession(session: StoredSession, actor: Actor): Session {
     aal,
     current,
   };
-}
-
-function deviceName(userAgent: string | null): string | null {
-  if (userAgent === null || userAgent === '') return null;
-  const { browser, os } = Bowser.parse(userAgent);
-  return browser.name === undefined || browser.name === ''
-    ? null
-    : [browser.name, os.name].filter(Boolean).join(' on ');
 }
 
 /** Turns each node of a page into its shape, edges and nodes alike. */
@@ -192,6 +184,7 @@ export function shapeTokens(tokens: Tokens): AuthPayload {
     refreshExpiresAt,
     deviceToken,
     session,
+    mfaEnrollmentRequired: tokens.authority.withheld === 'enrolment',
   };
 }
 

@@ -106,6 +106,12 @@ export class AuthPayload {
 
   @Field(() => Session, { description: 'The session the tokens belong to.' })
   session: Session;
+
+  @Field(() => Boolean, {
+    description:
+      'Whether the account must set a second factor up before it may do anything else in this session: enrollTotp and confirmTotp, or passkeyRegistrationOptions and registerPasskey. Everything else answers INSUFFICIENT_AAL until then.',
+  })
+  mfaEnrollmentRequired: boolean;
 }
 
 /** The ways to prove a second factor. */

@@ -54,6 +54,10 @@ export const acts: Record<string, (scene: Scene, about: Case) => Promise<Variabl
   undoEmailChange: async (scene, { account }) => ({ token: (await putEmailChange(scene, account)).undo }),
 
   signOut: () => ({}),
+  signOutOthers: async ({ session }, { account }) => {
+    await session(account.id);
+    return {};
+  },
   updateMe: () => ({ input: { firstName: 'Renamed' } }),
   changePassword: (_scene, { account }) => ({ currentPassword: account.password, newPassword: NEW_PASSWORD }),
   deleteMe: (_scene, { account }) => ({ password: account.password }),
@@ -119,10 +123,11 @@ export const acts: Record<string, (scene: Scene, about: Case) => Promise<Variabl
     id: await putPasskey(scene, account.id),
     name: 'Something else',
   }),
-  removePasskey: async (scene, { account }) => ({
-    id: await putPasskey(scene, account.id),
-    password: account.password,
-  }),
+  removePasskey: async (scene, { account, actor }) => {
+    const id = await putPasskey(scene, account.id);
+    if (actor) await proveFactor(scene, actor.sessionId);
+    return { id, password: account.password };
+  },
 
   createUser: async ({ role }, about) => {
     const { password: _none, ...input } = newcomer();
@@ -229,6 +234,12 @@ const NO_OPTIONS = {
   user: { id: 'bm9ib2R5' },
   challenge: 'bm9uZQ',
 };
+
+/** As if the one behind a session had just proved a second factor. */
+const proveFactor = ({ look }: Scene, sessionId: string) =>
+  look("update sessions set aal = 2, amr = '{pwd,hwk,user,mfa}', proved_at = now() where id = $1", [
+    sessionId,
+  ]);
 
 /** A passkey that nobody holds. @returns its id */
 const putPasskey = ({ put }: Scene, userId: string) =>

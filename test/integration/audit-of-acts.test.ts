@@ -35,6 +35,7 @@ const EVENTS: Record<string, (keyof typeof eventTypes)[]> = {
   confirmEmailChange: ['email.changed'],
   undoEmailChange: ['email.change_undone'],
   signOut: ['session.ended'],
+  signOutOthers: ['session.ended'],
   revokeSession: ['session.ended'],
   revokeUserSessions: ['session.ended'],
   updateMe: ['account.updated'],

@@ -174,6 +174,8 @@ describe('registering a passkey', () => {
        select gen_random_uuid(), $1, uuid_send(gen_random_uuid()), '', 0, '{}', gen_random_uuid(), 'multiDevice', true, 'x' from generate_series(1, 20)`,
       [ana.id],
     );
+    expect(codeOf(await passkeysOf(app, ana).options(ana.password))).toBe('INSUFFICIENT_AAL');
+    await look('update sessions set aal = 2 where id = $1', [ana.sessionId]);
     expect(codeOf(await passkeysOf(app, ana).options(ana.password))).toBe('CONFLICT');
   });
 
@@ -184,6 +186,27 @@ describe('registering a passkey', () => {
     expect(codeOf(await passkeysOf(app, ana).options(ana.password))).toBe('INSUFFICIENT_AAL');
     const risen = asPerson(ana, await factorsOf(app, ana).stepUp(codes[0]!, 'RECOVERY_CODE'));
     await addPasskey(app, risen);
+  });
+});
+
+describe('an account whose only second factor is a passkey', () => {
+  it('has proved it by registering it, and changes nothing about it later by the password alone', async () => {
+    const ana = await join(app);
+    const own = await addPasskey(app, ana);
+    expect(claimsOf((await refresh(app, ana.refresh)).access)).toMatchObject({
+      aal: 2,
+      amr: ['pwd', 'hwk', 'user', 'mfa'],
+    });
+    const thief = await enter(app, ana);
+    const door = passkeysOf(app, thief);
+    const answers = [
+      await door.options(ana.password),
+      await door.remove(own.passkeyId, ana.password),
+      await factorsOf(app, thief).enroll(ana.password),
+    ];
+    expect(answers.map(codeOf)).toEqual(['INSUFFICIENT_AAL', 'INSUFFICIENT_AAL', 'INSUFFICIENT_AAL']);
+    await door.stepUp(own.get(optionsIn(await door.stepUpOptions())));
+    expect(codeOf(await door.options(ana.password))).toBeUndefined();
   });
 });
 

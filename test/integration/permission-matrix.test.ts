@@ -8,6 +8,7 @@ import { buildSchema } from '../../src/schema/index.js';
 import { acts, type Case, type Performer } from '../harness/acts.js';
 import { startApp, type Answer, type Asking, type TestApp } from '../harness/app.js';
 import { operationOf } from '../harness/operations.js';
+import { addPasskey, optionsIn, passkeysOf } from '../harness/passkeys.js';
 import { openScene, type RoleSpec, type Scene } from '../harness/scene.js';
 
 const DOCUMENT = readFileSync(new URL('../../docs/permissions.md', import.meta.url), 'utf8');
@@ -265,6 +266,54 @@ describe('every mutation, by every actor, on every target', () => {
     ]);
     expect(told).toMatchObject(Object.fromEntries(run));
   });
+});
+
+/** Sound arguments for a mutation by somebody with every permission, who has a passkey and has just proved it. */
+async function prepareMarked(mutation: string) {
+  const performer = await performAs('OWNER');
+  const own = await addPasskey(app, performer);
+  const about: Case = {
+    actor: performer,
+    account: rows[mutation]?.target === 'self' ? performer : await scene.seat(['USER']),
+    role: { rank: 1, permissions: [] },
+    held: [],
+    scopes: [],
+  };
+  let variables = await acts[mutation]!(scene, about);
+  const door = passkeysOf(app, performer);
+  return {
+    send: () => send(mutation, variables, { bearer: performer.access }),
+    // A session has one challenge at a time: the one to step up by voids that of a passkey about to be registered.
+    renew: async () => {
+      if (mutation === 'registerPasskey') variables = await acts[mutation]!(scene, about);
+    },
+    forget: (change: string) =>
+      scene.look(`update sessions set ${change} where id = $1`, [performer.sessionId]),
+    stepUp: async () => door.stepUp(own.get(optionsIn(await door.stepUpOptions()))),
+  };
+}
+
+describe('what an account with a second factor does only with it', () => {
+  const marked = Object.entries(rows).filter(([, { aal2 }]) => aal2 !== undefined);
+
+  it.each(marked)(
+    '%s waits for it, changes nothing until then, and needs no new sign-in',
+    async (name, row) => {
+      const { send: act, forget, stepUp, renew } = await prepareMarked(name);
+      const lapses = ["aal = 1, amr = '{pwd}'"];
+      if (row.aal2 === 'fresh') lapses.push("proved_at = now() - interval '6 minutes'");
+      for (const lapse of lapses) {
+        await forget(lapse);
+        const before = await scene.digest();
+        expect(outcomeOf(name, await act())).toBe('INSUFFICIENT_AAL');
+        expect(await scene.digest()).toEqual(before);
+        expect((await stepUp()).errors).toEqual([]);
+      }
+      await renew();
+      if (row.aal2 === 'proved') await forget("proved_at = now() - interval '6 minutes'");
+      expect(outcomeOf(name, await act())).toBe('allowed');
+    },
+  );
 });
 
 /** How the page tells what an actor could do: to any target, to none, or to which. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type Asking, type TestApp } from '../harness/app.js';
-import { codeOf, refresh, signIn } from '../harness/calls.js';
+import { codeOf, refresh, signIn, whoAmI } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { enter, join, joinAs, ownerOf, type Person } from '../harness/people.js';
 
@@ -118,9 +118,40 @@ describe('one’s own sessions', () => {
     ['nonsense', null],
     ['', null],
     ['\u00ff'.repeat(600), null],
+    ['<script>alert(1)</script>/1.0', null],
+    ['Googlebot/2.1 (+http://www.google.com/bot.html)', null],
+    ['PostmanRuntime/7.39.0', 'Postman'],
+    ['okhttp/4.12.0', 'App on Android'],
+    ['Clinic/3.2 CFNetwork/1494.0.7 Darwin/23.4.0', 'Clinic on an Apple device'],
   ])('have no device where the browser says %j', async (userAgent, device) => {
     const ana = await enterFrom(await join(app), userAgent, '203.0.113.7');
     expect((await sessionsOf(ana)).nodes[0]).toMatchObject({ device });
+  });
+});
+
+describe('signing out everywhere else', () => {
+  const ask = ({ access }: Person) => app.graphql('mutation { signOutOthers }', {}, { bearer: access });
+
+  it('ends every session but the one that asks, and says how many', async () => {
+    const ana = await join(app);
+    const others = [await enter(app, ana), await enter(app, ana)];
+    const [eve, here] = [await join(app), await enter(app, ana)];
+    expect((await ask(here)).data).toEqual({ signOutOthers: 3 });
+    for (const { access, refresh: token } of [ana, ...others]) {
+      expect(codeOf(await whoAmI(app, access))).toBe('UNAUTHENTICATED');
+      expect((await refresh(app, token)).code).toBe('REFRESH_TOKEN_INVALID');
+    }
+    expect(codeOf(await whoAmI(app, here.access))).toBeUndefined();
+    expect(codeOf(await whoAmI(app, eve.access))).toBeUndefined();
+    expect((await ask(here)).data).toEqual({ signOutOthers: 0 });
+  });
+
+  it('leaves one of two that ask it of each other', async () => {
+    const ana = await join(app);
+    const two = [ana, await enter(app, ana)];
+    await Promise.all(two.map(ask));
+    const codes = await Promise.all(two.map(async ({ access }) => codeOf(await whoAmI(app, access))));
+    expect(codes.sort()).toEqual(['UNAUTHENTICATED', undefined]);
   });
 });
 

@@ -3,13 +3,11 @@ import { z } from 'zod';
 import { PasskeyModel } from '../../db/models/passkey.js';
 import type { UserModel } from '../../db/models/user.js';
 import type { Unit } from '../../db/transaction.js';
-import type { UserActor } from '../access.js';
+import { requireAssurance, type UserActor } from '../access.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import { readFields } from '../input.js';
 import { sendCredentialNotice, type NoticeDeps } from '../mail.js';
-import { hasFactor } from '../mfa.js';
-import { requireFreshAssurance } from '../sessions.js';
 
 const naming = z.object({
   name: z
@@ -27,10 +25,9 @@ export const readName = (name: string): string => readFields(naming, { name }, [
 export const passkeysOf = (db: Knex, userId: string): Promise<PasskeyModel[]> =>
   PasskeyModel.query(db).where({ userId }).orderBy('id').execute();
 
-/** Whoever has a second factor changes no factor without it. @throws {AuthError} INSUFFICIENT_AAL */
-export async function requireFreshFactor(unit: Unit, actor: UserActor): Promise<void> {
-  if (await hasFactor(unit.trx, actor.id)) await requireFreshAssurance(unit, actor);
-}
+/** Whoever has a second factor, or a passkey, changes no factor without it. @throws {AuthError} INSUFFICIENT_AAL */
+export const requireFreshFactor = (unit: Unit, actor: UserActor): Promise<void> =>
+  requireAssurance(unit.trx, actor.sessionId, 'fresh');
 
 /** Puts a passkey that came or went on record, and tells the owner by mail. */
 export async function noteChange(

@@ -2,9 +2,11 @@ import { PasskeyModel } from '../../db/models/passkey.js';
 import { transaction, type Unit } from '../../db/transaction.js';
 import { AuthError } from '../../errors.js';
 import type { UserActor } from '../access.js';
+import { raiseVersion } from '../accounts.js';
 import type { Client } from '../client.js';
 import { newId } from '../ids.js';
 import { endOthers, hold, holdProved, prove, type MfaDeps } from '../mfa.js';
+import { passkeyMethods, raiseAssurance } from '../sessions.js';
 import { issueChallenge, spendChallenge } from './challenge.js';
 import { recordFault } from './judge.js';
 import { noteChange, passkeysOf, readName, requireFreshFactor } from './own.js';
@@ -67,6 +69,9 @@ export async function registerPasskey(
     const { length } = await requireRoom(unit, user.id);
     const passkey = await add(unit, user.id, made, name ?? `Passkey ${length + 1}`);
     await endOthers(deps, unit, actor, client);
+    // The password was proved for it, and the device has just verified who holds it.
+    await raiseAssurance(unit, actor.sessionId, passkeyMethods(made.deviceType));
+    await raiseVersion(deps, unit, user.id, {});
     await noteChange(deps, unit, user, 'registered', passkey.id, client);
     return passkey;
   });

@@ -1,7 +1,7 @@
 import { SessionModel } from '../../db/models/session.js';
 import type { Unit } from '../../db/transaction.js';
 import { AuthError } from '../../errors.js';
-import type { UserActor } from '../access.js';
+import { FRESH_SECONDS, type UserActor } from '../access.js';
 
 /** What a code adds to the methods of a session (RFC 8176 §2): a one-time password, and that it was one factor of several. */
 export const SECOND_FACTOR: readonly string[] = ['otp', 'mfa'];
@@ -24,9 +24,6 @@ export const passkeyMethods = (deviceType: 'singleDevice' | 'multiDevice'): read
 
 /** The assurance that these methods amount to: 2 with several factors. */
 export const aalOf = (amr: readonly string[]): number => (amr.includes('mfa') ? 2 : 1);
-
-/** How long a proof counts as fresh, in seconds. */
-const FRESH_SECONDS = 5 * 60;
 
 /** The one behind a session has just proved a second factor, or a passkey, by these methods. */
 export async function raiseAssurance(

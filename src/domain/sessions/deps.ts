@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Config } from '../../config.js';
+import type { Catalogue } from '../catalogue.js';
 import type { Clock } from '../clock.js';
 import type { Feed } from '../revocations.js';
 import type { Keyring } from '../tokens.js';
@@ -8,6 +9,7 @@ import type { Keyring } from '../tokens.js';
 export interface SessionDeps {
   db: Knex;
   feed: Feed;
+  catalogue: Catalogue;
   keyring: Keyring;
   clock: Clock;
   config: Config;

@@ -3,7 +3,7 @@ import { RefreshTokenModel } from '../../db/models/refresh-token.js';
 import { SessionModel } from '../../db/models/session.js';
 import type { UserModel } from '../../db/models/user.js';
 import type { Unit } from '../../db/transaction.js';
-import { readAuthority, type Authority } from '../access.js';
+import { narrowTo, readAuthority, type Authority, type SessionAuthority } from '../access.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
 import { issueDeviceToken } from '../devices.js';
@@ -21,7 +21,7 @@ export interface Tokens {
   refreshExpiresAt: Date;
   session: SessionModel;
   user: UserModel;
-  authority: Authority;
+  authority: SessionAuthority;
   /** By which the device is known from now on; where a password or a passkey was proved just now. */
   deviceToken?: string | undefined;
 }
@@ -102,8 +102,9 @@ export async function storeRefreshToken(
 /** Signs the access token that goes with what the transaction decided. */
 export async function completeTokens(
   deps: SessionDeps,
-  { session, user, authority, refreshToken, deviceToken }: Opened,
+  { session, user, authority: whole, refreshToken, deviceToken }: Opened,
 ): Promise<Tokens> {
+  const authority = await narrowTo(deps, session, whole);
   const subject = {
     id: user.id,
     sessionId: session.id,

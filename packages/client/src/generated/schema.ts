@@ -152,6 +152,8 @@ export type AuthPayload = {
   readonly deviceToken?: Maybe<Scalars['String']['output']>;
   /** When the access token expires. */
   readonly expiresAt: Scalars['DateTime']['output'];
+  /** Whether the account must set a second factor up before it may do anything else in this session: enrollTotp and confirmTotp, or passkeyRegistrationOptions and registerPasskey. Everything else answers INSUFFICIENT_AAL until then. */
+  readonly mfaEnrollmentRequired: Scalars['Boolean']['output'];
   /** When the refresh token expires. */
   readonly refreshExpiresAt: Scalars['DateTime']['output'];
   /** Opaque and single-use: `refresh` exchanges it for the next pair of tokens. */
@@ -403,6 +405,8 @@ export type Mutation = {
   readonly signInWithPasskey: AuthPayload;
   /** Ends the session that asks, or every session of the account. */
   readonly signOut: Scalars['Boolean']['output'];
+  /** Signs the account out everywhere else: every session but the one that asks ends. Answers how many did. */
+  readonly signOutOthers: Scalars['Int']['output'];
   /** Opens an account and signs it in; or answers EmailVerificationPending where the deployment wants the email address confirmed first. CONFLICT names the field that is taken. */
   readonly signUp: SignUpResult;
   /** Raises this session to aal 2 without signing in again, and hands out its tokens anew: use the refresh token answered here from now on. */
