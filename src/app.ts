@@ -58,13 +58,17 @@ const PURGE_EVERY_MS = 60_000;
 export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 /** Puts the service together, brings its database up to date and listens. */
-export async function createApp(config: Config, clock: Clock = systemClock): Promise<RunningApp> {
+export async function createApp(
+  config: Config,
+  clock: Clock = systemClock,
+  log: Logger = openLog(config),
+): Promise<RunningApp> {
   const closing: (() => unknown)[] = [];
   const close = async () => {
     for (const step of closing.splice(0).reverse()) await step();
   };
   try {
-    return await assemble(config, clock, closing, close);
+    return await assemble(config, clock, log, closing, close);
   } catch (error) {
     await close();
     throw error;
@@ -74,11 +78,11 @@ export async function createApp(config: Config, clock: Clock = systemClock): Pro
 async function assemble(
   config: Config,
   clock: Clock,
+  log: Logger,
   closing: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<RunningApp> {
   requireOwnerPassword(config);
-  const log = openLog(config);
   const working = await openDatabase(config, log, closing);
   const app = await openParts(config, clock, log, working, closing);
   const { url, open } = await serve(app, closing);

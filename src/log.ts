@@ -1,12 +1,13 @@
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import type { Config } from './config.js';
 
 /**
  * The service's log: JSON lines on standard output. Of an error only what never holds data of people is written: drivers
  * put rows, commands and addresses into theirs, passwords among them.
  */
-export function openLog({ log }: Pick<Config, 'log'>): Logger {
-  return pino({ level: log.level, base: null, serializers: { err: describeError } });
+export function openLog({ log }: Pick<Config, 'log'>, destination?: DestinationStream): Logger {
+  const options = { level: log.level, base: null, serializers: { err: describeError } };
+  return destination ? pino(options, destination) : pino(options);
 }
 
 interface Described {

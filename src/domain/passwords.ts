@@ -42,7 +42,7 @@ export function passwordFault(password: string): string | undefined {
  * @param own the account's own names and addresses, none of which may be the password
  */
 export function passwordWeakness(
-  { passwords }: Config,
+  { passwords, mfa }: Config,
   password: string,
   own: readonly (string | null | undefined)[],
 ): string | undefined {
@@ -51,7 +51,8 @@ export function passwordWeakness(
     return `Must have at least ${passwords.minLength} characters.`;
   if (own.some((name) => name?.normalize('NFKC').toLowerCase() === folded))
     return 'Must not be your own name or address.';
-  if (passwords.blocklist && isCommonPassword(folded)) return 'This password is among the most common ones.';
+  if (passwords.blocklist && isCommonPassword(folded, mfa.issuer))
+    return 'This password is among the most common ones.';
   return undefined;
 }
 
@@ -97,7 +98,7 @@ async function verifyPassword(
 ): Promise<boolean> {
   const cost = config.passwords.hashCost;
   const question = questionOf(config, password, stored ?? '');
-  const asked = question ?? { inputs: [peppered(newestPepper(config), password)], hash: decoy(cost) };
+  const asked = question ?? { inputs: ours(newestPepper(config), password), hash: decoy(cost) };
   const matches = await hashes.run({ kind: 'check', ...asked, cost });
   return matches === true && question !== undefined;
 }
@@ -106,12 +107,17 @@ async function verifyPassword(
 function questionOf({ passwords: { peppers } }: Config, password: string, stored: string) {
   const [, pepperName, hash] = STORED.exec(stored) ?? [];
   const pepper = peppers.find((candidate) => fingerprint(candidate) === pepperName);
-  if (hash !== undefined && pepper) return { inputs: [peppered(pepper, password)], hash };
+  if (hash !== undefined && pepper) return { inputs: ours(pepper, password), hash };
   const foreign = openForeignHash(peppers, stored);
-  // Other systems hash what was typed, or make é one character first.
-  if (foreign === undefined) return undefined;
-  return { inputs: [...new Set([password, password.normalize('NFC')])], hash: foreign };
+  return foreign === undefined ? undefined : { inputs: spellingsOf(password), hash: foreign };
 }
+
+/** Other systems hash what was typed, or make é one character first. */
+const spellingsOf = (password: string) => [...new Set([password, password.normalize('NFC')])];
+
+/** As often as an imported hash is tried, so that the time does not tell which one an account has. */
+const ours = (pepper: Buffer, password: string) =>
+  spellingsOf(password).map(() => peppered(pepper, password));
 
 function openForeignHash(peppers: readonly Buffer[], stored: string): string | undefined {
   const [, box] = IMPORTED.exec(stored) ?? [];

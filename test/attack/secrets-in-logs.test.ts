@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ask, testEnvironment, type Answer, type Asking } from '../harness/app.js';
+import { ask, startApp, testEnvironment, type Answer, type Asking } from '../harness/app.js';
 import { codeOf, refresh, revoke, signIn, whoAmI } from '../harness/calls.js';
 import { authenticator, challengeOf, factorsOf, finish } from '../harness/factors.js';
 import { join, newcomer, verify, type Person } from '../harness/people.js';
 import { startProgram, type Program } from '../harness/program.js';
+import { Evidence, evidence } from '../harness/secrets.js';
 import { sql } from '../harness/sql.js';
 import { until } from '../harness/until.js';
 import { postRaw } from './raw.js';
@@ -236,5 +237,48 @@ describe('what the service prints at the highest log level', () => {
     );
     // The welcome names the owner's address; the log names nobody's.
     expect(program.output().replace(/^ {2}Owner account.*$/m, '')).not.toContain('@example.test');
+  });
+});
+
+describe('the search that every test file ends with', () => {
+  const seen = (text: string) => {
+    const evidence = new Evidence();
+    const query = 'mutation ($p: String!, $c: String!) { disableMfa(password: $p, code: $c) }';
+    const answer = { data: { signIn: { accessToken: 'head.claims.Signature-7-of-it' } } };
+    evidence.exchange(query, { p: 'Quite-secret-Words-7', c: '314159' }, {}, answer);
+    evidence.environment({ REDIS_URL: 'redis://:Hidden-redis-word-7@localhost:1', PORT: '4000' });
+    evidence.text('log', text);
+    return evidence.findings().length;
+  };
+
+  it.each([
+    ['a password', 'tried Quite-secret-Words-7'],
+    ['a password in base64', Buffer.from('Quite-secret-Words-7').toString('base64')],
+    ['a token that was handed out', '{"bearer":"head.claims.Signature-7-of-it"}'],
+    ['a code', 'the code 314159 was tried'],
+    ['a password of the configuration', 'redis://:Hidden-redis-word-7@localhost:1'],
+  ])('finds %s', (_what, text) => {
+    expect(seen(text)).toBe(1);
+  });
+
+  it('is not led astray by what only looks alike', () => {
+    expect(seen('Quite-secret, 3141592, 0.314159, "code", "password"')).toBe(0);
+  });
+
+  it('fails the file whose service has stored one where others see it', async () => {
+    const app = await startApp();
+    const password = `Stored-${secret()}`;
+    await signIn(app, 'nobody-here', password);
+    const stored = JSON.stringify({ reason: password });
+    await sql(
+      app,
+      `insert into audit_events (id, type, outcome, details) values (gen_random_uuid(), 'sign_in.failed', 'FAILURE', '${stored}')`,
+    );
+    await expect(app.close()).rejects.toThrow('Something secret was seen in 1 places:\n  audit row');
+    evidence.secrets.delete(password);
+  });
+
+  it('reads what the services of the test say', () => {
+    expect(evidence.kinds()).toEqual(expect.arrayContaining(['log', 'error', 'audit row']));
   });
 });

@@ -2,10 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { createApp, systemClock } from '../../src/app.js';
 import { loadConfig, type Config } from '../../src/config.js';
+import { openLog } from '../../src/log.js';
 import { migrate } from '../../src/db/migrate.js';
 import type { Clock } from '../../src/domain/clock.js';
+import { lookBack } from './look-back.js';
 import { createDatabase } from './postgres.js';
 import { makeTempDir } from './process.js';
+import { evidence, logSink, requireNothingSecretSeen } from './secrets.js';
 
 /** What one GraphQL request answered. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a test reads whatever it has asked for
@@ -67,17 +70,18 @@ export async function ask(
   variables: Record<string, unknown> = {},
   { bearer, headers = {} }: Asking = {},
 ): Promise<Answer> {
+  const credentials = {
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...headers,
+  };
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-      ...headers,
-    },
+    headers: { 'content-type': 'application/json', ...credentials },
     body: JSON.stringify({ query, variables }),
   });
   const body = await response.text();
   const parsed = JSON.parse(body) as Partial<Answer>;
+  evidence.exchange(query, variables, credentials, parsed);
   return {
     status: response.status,
     headers: response.headers,
@@ -118,6 +122,7 @@ export async function testEnvironment(overrides: Record<string, string> = {}): P
     PASSWORD_PEPPERS: secrets(),
     ...overrides,
   };
+  evidence.environment(env);
   return { env, drop: () => database.drop() };
 }
 
@@ -143,7 +148,9 @@ export async function startApp(
   const { env, drop } = await testEnvironment(overrides);
   const replicas: TestApp[] = [];
   const one = async (own: Record<string, string>, isDear: boolean): Promise<TestApp> => {
-    const running = await createApp(configOf(own, isDear), clock);
+    // Whatever it can say, it says: to be searched.
+    const config = configOf(own['LOG_LEVEL'] === 'silent' ? { ...own, LOG_LEVEL: 'trace' } : own, isDear);
+    const running = await createApp(config, clock, openLog(config, logSink));
     const close = () => running.close();
     return {
       url: running.url,
@@ -163,7 +170,9 @@ export async function startApp(
   const app = await one(env, 'PASSWORD_HASH_COST' in overrides);
   const close = async () => {
     for (const running of [...replicas, { close: app.close }]) await running.close();
+    await lookBack(app);
     await drop();
+    requireNothingSecretSeen();
   };
   return { ...app, close };
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { keepOutput } from './secrets.js';
 import { until } from './until.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
@@ -24,7 +26,10 @@ export async function startProgram(env: Record<string, string>): Promise<Program
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => (output += String(chunk)));
+    createInterface({ input: stream }).on('line', keepOutput);
+  }
   const onExit = () => child.kill('SIGKILL');
   process.once('exit', onExit);
   const ended = new Promise<number | null>((resolve) =>

@@ -24,7 +24,7 @@ export async function doWork(work: HashWork): Promise<HashResult> {
   const { inputs, hash, cost } = work;
   const startedAt = cpuMs();
   for (const input of inputs) if (await matches(input, hash)) return true;
-  if (Number(BCRYPT.exec(hash)?.[1] ?? 0) < cost) fillUp(startedAt + millisecondsOf(cost));
+  if (Number(BCRYPT.exec(hash)?.[1] ?? 0) < cost) fillUp(startedAt + millisecondsOf(cost) * inputs.length);
   return false;
 }
 
