@@ -128,8 +128,8 @@ describe('a password that is refused is refused before it is hashed', () => {
     const lax = await app.replica({ PASSWORD_MIN_LENGTH: '6', PASSWORD_BLOCKLIST: 'off' });
     expect(codeOf(await signUp(lax, newcomer({ password: 'monkey' })))).toBeUndefined();
     expect(codeOf(await signUp(lax, newcomer({ password: 'monke' })))).toBe('WEAK_PASSWORD');
-    const short = await app.replica({ PASSWORD_MIN_LENGTH: '6' });
-    for (const password of ['123456', 'qwerty', 'Monkey', 'letmein'])
+    const short = await app.replica({ PASSWORD_MIN_LENGTH: '6', MFA_ISSUER: 'Kumquat Clinic' });
+    for (const password of ['123456', 'qwerty', 'Monkey', 'letmein', 'kumquat clinic!1'])
       expect(codeOf(await signUp(short, newcomer({ password })))).toBe('WEAK_PASSWORD');
     expect(codeOf(await signUp(short, newcomer({ password: 'kumqats' })))).toBeUndefined();
     const strict = await app.replica({ PASSWORD_MIN_LENGTH: '15' });
