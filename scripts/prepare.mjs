@@ -79,7 +79,8 @@ export function say(text) {
   process.stderr.write(`${text}\n`);
 }
 
-function requireNode() {
+/** Checks that this Node is one that the service runs on. */
+export function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const isFit = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
   if (isFit) return;

@@ -117,7 +117,7 @@ function routesOf(
     '/.well-known/openid-configuration': { GET: discovery },
     ...Object.fromEntries(linkPages.map((page) => [`/${page.path}`, linkRoute(app, page)])),
     '/reset-password': {
-      GET: askForPassword,
+      GET: (request, response) => askForPassword(app, request, response),
       POST: (request, response, caller) =>
         setPassword(app, request, response, clientOf(app, request, response, caller)),
     },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { escapeHtml } from '../domain/mail.js';
+import { STYLE } from './style.js';
 
 /** A small page of the service itself; it works without JavaScript and asks nobody else for anything. */
 export interface Page {
@@ -13,19 +14,18 @@ export interface Page {
   script?: string;
 }
 
-const STYLE =
-  'body{font:18px/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}button,input{font:inherit;padding:.5em}button{padding:.5em 1.5em}label,input{display:block}input{width:100%;box-sizing:border-box;margin:.25em 0 1em}pre{white-space:pre-wrap;overflow-wrap:anywhere}[role=alert]{border-left:.3em solid #b00020;padding-left:.7em}';
-
 /** Answers with a page that is kept by nobody, framed by nobody, and tells no other site where it was. */
 export function sendPage(response: ServerResponse, { status, title, body, script }: Page): void {
   response.statusCode = status;
   response.setHeader('content-type', 'text/html; charset=utf-8');
   response.setHeader('cache-control', 'no-store');
   response.setHeader('referrer-policy', 'no-referrer');
+  // Who opened the page in a window keeps no hold of it.
+  response.setHeader('cross-origin-opener-policy', 'same-origin');
   response.setHeader('content-security-policy', policyFor(script));
   const ours = script === undefined ? '' : `<script>${script}</script>`;
   response.end(
-    `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title>${ours}<style>${STYLE}</style></head><body><main><h1>${escapeHtml(title)}</h1>${body}</main></body></html>`,
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${escapeHtml(title)}</title>${ours}<style>${STYLE}</style></head><body><main><h1>${escapeHtml(title)}</h1>${body}</main></body></html>`,
   );
 }
 

@@ -8,6 +8,7 @@ import { escapeHtml } from '../domain/mail.js';
 import { resetPassword } from '../domain/recovery.js';
 import { presentable, type AuthError, type ErrorCode } from '../errors.js';
 import { readBytes } from './body.js';
+import { hidden, LINK_SCRIPT, PASSWORD_SCRIPT, passwordForm, WITHOUT_LINK } from './link-form.js';
 import { sendPage, type Page } from './page.js';
 import { tellWait, TOO_MANY } from './too-many.js';
 
@@ -64,7 +65,7 @@ export const linkPages: readonly LinkPage[] = [
 export function showButton(page: LinkPage, request: IncomingMessage, response: ServerResponse): void {
   const token = tokenOf(request);
   const body = token === '' ? WITHOUT_LINK : buttonForm(page, token);
-  sendPage(response, { status: 200, title: page.title, script: FORGET_THE_TOKEN, body });
+  sendPage(response, { status: 200, title: page.title, script: LINK_SCRIPT, body });
 }
 
 /** What the button does. */
@@ -75,7 +76,7 @@ export async function pressButton(
   response: ServerResponse,
   client: Client,
 ): Promise<void> {
-  const token = (await readForm(request)).get('token') ?? '';
+  const token = tokenIn(await readForm(request));
   const page = await attempt(app, response, client, async () => {
     await act(app, token, client);
     return { status: 200, ...done };
@@ -84,10 +85,11 @@ export async function pressButton(
 }
 
 /** The page that the link of an invitation or of a forgotten password opens: it asks for a password and consumes nothing. */
-export function askForPassword(request: IncomingMessage, response: ServerResponse): void {
+export function askForPassword({ config }: App, request: IncomingMessage, response: ServerResponse): void {
   const token = tokenOf(request);
-  const page = { status: 200, title: 'Choose a password', script: FORGET_THE_TOKEN };
-  sendPage(response, { ...page, body: token === '' ? WITHOUT_LINK : passwordForm(token) });
+  const page = { status: 200, title: 'Choose a password', script: PASSWORD_SCRIPT };
+  const form = () => passwordForm(token, config.passwords.minLength);
+  sendPage(response, { ...page, body: token === '' ? WITHOUT_LINK : form() });
 }
 
 /** Sets the password, or says what is wrong with it and leaves the link good. */
@@ -98,7 +100,7 @@ export async function setPassword(
   client: Client,
 ): Promise<void> {
   const form = await readForm(request);
-  const [token, password] = [form.get('token') ?? '', form.get('newPassword') ?? ''];
+  const [token, password] = [tokenIn(form), form.get('newPassword') ?? ''];
   const done = {
     status: 200,
     title: 'Your password is set',
@@ -109,7 +111,8 @@ export async function setPassword(
       ? {
           status: 400,
           title: 'Error: choose another password',
-          body: passwordForm(token, faultIn(extensions)),
+          script: PASSWORD_SCRIPT,
+          body: passwordForm(token, app.config.passwords.minLength, faultIn(extensions)),
         }
       : undefined;
   const work = async () => {
@@ -120,7 +123,11 @@ export async function setPassword(
 }
 
 const tokenOf = ({ url = '/' }: IncomingMessage): string =>
-  new URL(url, 'http://localhost').searchParams.get('token') ?? '';
+  tokenIn(new URL(url, 'http://localhost').searchParams);
+
+/** No token of ours has as many characters; what else somebody sends is not carried about. */
+const LONGEST_TOKEN = 128;
+const tokenIn = (sent: URLSearchParams) => (sent.get('token') ?? '').slice(0, LONGEST_TOKEN);
 
 const readForm = async (request: IncomingMessage): Promise<URLSearchParams> =>
   new URLSearchParams((await readBytes(request)).toString('utf8'));
@@ -135,14 +142,22 @@ async function attempt(
 ): Promise<Page> {
   try {
     await charge(app.limiters, 'linksFromAddress', client.network);
-    return await work();
+    return onward(app, await work());
   } catch (error) {
     const known = presentable(error);
     if (known.code === 'RATE_LIMITED') tellWait(response, known);
     if (known.code === 'INTERNAL_SERVER_ERROR')
       app.log.error({ err: error, requestId: client.requestId }, 'unexpected error');
-    return explain(known) ?? REFUSALS[known.code] ?? UNEXPECTED;
+    return explain(known) ?? onward(app, REFUSALS[known.code] ?? UNEXPECTED);
   }
+}
+
+/** Says where to go next, where the configuration tells: to the first front end. */
+function onward({ config }: App, page: Page): Page {
+  const [frontEnd] = config.http.frontendOrigins;
+  if (frontEnd === undefined) return page;
+  const link = `<a href="${escapeHtml(`${frontEnd}/`)}">Go to ${escapeHtml(new URL(frontEnd).host)}</a>`;
+  return { ...page, body: `${page.body}<p>${link}</p>` };
 }
 
 const UNEXPECTED: Page = {
@@ -166,19 +181,6 @@ const REFUSALS: Partial<Record<ErrorCode, Page>> = {
 
 const buttonForm = ({ path, about = '', button }: LinkPage, token: string) =>
   `${about}<form method="post" action="${path}">${hidden(token)}<button>${button}</button></form>`;
-
-/** The address bar, and with it the history, forgets the token as soon as the page is there. */
-const FORGET_THE_TOKEN = "history.replaceState(null,'',location.pathname)";
-const WITHOUT_LINK =
-  '<p>Open this page by the link in your mail. If you have none, ask for one where you sign in.</p>';
-
-const passwordForm = (token: string, fault?: string) => {
-  const told = fault === undefined ? '' : `<p id="fault" role="alert">${escapeHtml(fault)}</p>`;
-  const state = fault === undefined ? '' : ' aria-invalid="true" aria-describedby="fault"';
-  return `<form method="post" action="reset-password">${hidden(token)}${told}<label for="new-password">New password</label><input id="new-password" name="newPassword" type="password" autocomplete="new-password" required autofocus${state}><button>Set password</button></form>`;
-};
-
-const hidden = (token: string) => `<input type="hidden" name="token" value="${escapeHtml(token)}">`;
 
 function faultIn(extensions: AuthError['extensions']): string {
   const [field] = (extensions['fields'] ?? []) as { message: string }[];

@@ -16,10 +16,11 @@ export interface Mail {
 export async function mailsIn({ dataDir }: { dataDir: string }): Promise<Mail[]> {
   const files = await readdir(dataDir, { recursive: true }).catch(() => []);
   const mails = files.filter((file) => /mail\/[^/]+\.eml$/.test(file)).sort();
-  return Promise.all(mails.map(async (file) => read(await readFile(join(dataDir, file), 'utf8'))));
+  return Promise.all(mails.map(async (file) => readMail(await readFile(join(dataDir, file), 'utf8'))));
 }
 
-function read(raw: string): Mail {
+/** Takes a mail apart. */
+export function readMail(raw: string): Mail {
   const header = (name: string) => new RegExp(`^${name}: (.*)$`, 'im').exec(raw)?.[1]?.trim() ?? '';
   const [, , text = ''] =
     /Content-Type: text\/plain[^\n]*\r?\n(Content-Transfer-Encoding: [^\n]*\r?\n)?\r?\n([\s\S]*?)\r?\n--/i.exec(

@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findFreePort } from './port.js';
 import { end, makeTempDir, spawnBound } from './process.js';
 
 /** A real redis-server of one test's own, on a loopback port, empty and without persistence. */
@@ -103,12 +104,4 @@ function ask(port: number, command: string): Promise<string> {
       resolve(data.toString().trim());
     });
   });
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

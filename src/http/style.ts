@@ -1,0 +1,21 @@
+/** How the pages of the service look, by day and by night; contrasts are WCAG 2.2's AA or better. */
+export const STYLE = [
+  ':root{color-scheme:light dark;--paper:#f3f4f6;--card:#fff;--ink:#1c2024;--soft:#535b64;--line:#7d858e;--act:#0b57d0;--on-act:#fff;--bad:#b3261e}',
+  '@media(prefers-color-scheme:dark){:root{--paper:#101317;--card:#1a1f24;--ink:#e7eaed;--soft:#adb5bd;--line:#7b848d;--act:#9cc0ff;--on-act:#0a1a33;--bad:#ff9a91}}',
+  '*{box-sizing:border-box}',
+  'body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;background:var(--paper);color:var(--ink);font:1.0625rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}',
+  'main{width:100%;max-width:32rem;padding:clamp(1.25rem,6vw,2.25rem);background:var(--card);border-radius:.75rem;box-shadow:0 1px 3px #0003}',
+  'h1{margin:0 0 1rem;font-size:1.5rem;line-height:1.25}',
+  'p{margin:0 0 1rem}main>:last-child,form>:last-child{margin-bottom:0}',
+  'label{display:block;font-weight:600}',
+  '.hint{margin:0 0 .5rem;color:var(--soft);font-size:.9375rem}',
+  'input{display:block;width:100%;padding:.625rem .75rem;border:1px solid var(--line);border-radius:.375rem;background:var(--card);color:inherit;font:inherit}',
+  'input[aria-invalid]{border:2px solid var(--bad)}',
+  'button{min-height:2.75rem;padding:.5rem 1.5rem;border:1px solid transparent;border-radius:.375rem;background:var(--act);color:var(--on-act);font:inherit;font-weight:600;cursor:pointer}',
+  'button[type=button]{display:block;margin:.25rem 0 1rem;padding:.5rem 0;background:none;color:var(--act)}[hidden]{display:none!important}',
+  'input+button:not([type]){margin-top:1rem}',
+  'a{color:var(--act)}pre{white-space:pre-wrap;overflow-wrap:anywhere}',
+  ':focus-visible{outline:3px solid var(--act);outline-offset:2px}',
+  '[role=alert]{padding-left:.75rem;border-left:.25rem solid var(--bad)}',
+  '@media print{body{display:block;background:none}main{box-shadow:none}button{display:none}}',
+].join('');
