@@ -103,3 +103,34 @@ async function watch(
 
 /** What Chromium says of a form that was answered with a refusal, which tests expect by the page. */
 const STATUS = /^Failed to load resource: the server responded with a status of \d+/;
+
+/** A device that makes and uses passkeys for a tab, as if somebody held a finger on it. */
+export interface Fingers {
+  /** How many passkeys it holds. */
+  count(): Promise<number>;
+  /** From now on it knows its owner by the finger, or does not. */
+  recognise(isKnown: boolean): Promise<void>;
+}
+
+/** Puts a device with passkeys into the machine of a tab, which pages reach by navigator.credentials. */
+export async function plugIn(page: Page): Promise<Fingers> {
+  const browser = await page.context().newCDPSession(page);
+  await browser.send('WebAuthn.enable');
+  const { authenticatorId } = await browser.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  });
+  return {
+    count: async () =>
+      (await browser.send('WebAuthn.getCredentials', { authenticatorId })).credentials.length,
+    recognise: async (isUserVerified) => {
+      await browser.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified });
+    },
+  };
+}
