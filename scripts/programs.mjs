@@ -23,7 +23,10 @@ function findChromium() {
 
 /** Begins to install what is missing. Await `arrive()` before the tests. */
 export function beginPrograms() {
-  const missing = [...(hasRedis() ? [] : ['redis-server']), ...(findChromium() ? [] : ['chromium'])];
+  const missing = [
+    ...(hasRedis() ? [] : ['redis-server']),
+    ...(process.env.TEST_CHROMIUM || findChromium() ? [] : ['chromium']),
+  ];
   const commands = missing.length === 0 ? [] : commandsFor(missing);
   const installing = commands.length === 0 ? undefined : inBackground(commands, missing);
   return {
@@ -87,8 +90,8 @@ function passOnChromium() {
   process.env.TEST_CHROMIUM = path ?? '';
   if (path) return;
   say(
-    'There is no Chromium on PATH, and it could not be installed from here: the tests in test/web will fail. Install it,\n' +
-      'for example with sudo apt-get install chromium, or say where one is in TEST_CHROMIUM, and run npm test again.\n',
+    'There is no Chromium on PATH or where TEST_CHROMIUM says, and none could be installed from here: the tests in test/web\n' +
+      'will fail. Install it, for example with sudo apt-get install chromium, and run npm test again.\n',
   );
 }
 

@@ -8,7 +8,7 @@ export const STYLE = [
   'h1{margin:0 0 1rem;font-size:1.5rem;line-height:1.25}',
   'p{margin:0 0 1rem}main>:last-child,form>:last-child{margin-bottom:0}',
   'label{display:block;font-weight:600}',
-  '.hint{margin:0 0 .5rem;color:var(--soft);font-size:.9375rem}',
+  '.hint{margin:0 0 .75rem;color:var(--soft);font-size:.9375rem}',
   'input{display:block;width:100%;padding:.625rem .75rem;border:1px solid var(--line);border-radius:.375rem;background:var(--card);color:inherit;font:inherit}',
   'input[aria-invalid]{border:2px solid var(--bad)}',
   'button{min-height:2.75rem;padding:.5rem 1.5rem;border:1px solid transparent;border-radius:.375rem;background:var(--act);color:var(--on-act);font:inherit;font-weight:600;cursor:pointer}',

@@ -32,7 +32,7 @@ export interface Visitor {
   /** What the pages have said that should not be said: of errors nobody caught, of policies broken. */
   readonly complaints: string[];
   /** Opens an address in a new tab, and waits until it is loaded. */
-  open(url: string): Promise<Page>;
+  open: (url: string) => Promise<Page>;
 }
 
 /** Nothing is found but this machine: what pages do not ask for, the browser itself would. */
@@ -107,9 +107,9 @@ const STATUS = /^Failed to load resource: the server responded with a status of 
 /** A device that makes and uses passkeys for a tab, as if somebody held a finger on it. */
 export interface Fingers {
   /** How many passkeys it holds. */
-  count(): Promise<number>;
+  count: () => Promise<number>;
   /** From now on it knows its owner by the finger, or does not. */
-  recognise(isKnown: boolean): Promise<void>;
+  recognise: (isKnown: boolean) => Promise<void>;
 }
 
 /** Puts a device with passkeys into the machine of a tab, which pages reach by navigator.credentials. */

@@ -182,7 +182,7 @@ describe('the page that a link opens', () => {
       expect(page.status).toBe(200);
       expect(html).toContain(`name="token" value="${ana.secret}"`);
       expect(html).toContain('<label for="new-password">');
-      expect(html).toContain("<script>history.replaceState(null,'',location.pathname)</script>");
+      expect(html).toContain("<script>history.replaceState(null,'',location.pathname);");
     }
     expect(codeOf(await reset(app, ana.secret, GOOD))).toBeUndefined();
   });
@@ -209,7 +209,7 @@ describe('the page that a link opens', () => {
     expect(page.status).toBe(400);
     expect(html).toContain('<title>Error: choose another password</title>');
     expect(html).toContain('<p id="fault" role="alert">Must have at least 8 characters.</p>');
-    expect(html).toMatch(/<input id="new-password"[^>]* aria-invalid="true" aria-describedby="fault"/);
+    expect(html).toMatch(/<input id="new-password"[^>]* aria-invalid="true" aria-describedby="fault policy"/);
     expect(html).toContain(`value="${ana.secret}"`);
     expect((await send({ token: ana.secret, newPassword: GOOD })).status).toBe(200);
   });
