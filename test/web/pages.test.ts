@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { openChromium, type Chromium, type Visit, type Visitor } from '../harness/browser.js';
 import { codeOf, refresh, signIn, whoAmI } from '../harness/calls.js';
@@ -234,7 +233,6 @@ describe('without JavaScript', () => {
 });
 
 describe('everybody can use the pages', () => {
-  const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   const LOOKS = [320, 1280].flatMap((width) =>
     (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
   );
@@ -280,7 +278,7 @@ describe('everybody can use the pages', () => {
           expect([await page.title(), await heading(page)]).toEqual([title, title]);
           expect(await page.locator('html').getAttribute('lang')).toBe('en');
           expect(Buffer.byteLength(await page.content())).toBeLessThan(10 * 1024);
-          await page.evaluate(AXE);
+          await page.evaluate(axe.source);
           for (const { width, colorScheme } of LOOKS) {
             await page.setViewportSize({ width, height: 640 });
             await page.emulateMedia({ colorScheme });
