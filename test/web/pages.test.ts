@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
@@ -173,10 +174,11 @@ describe('somebody who opens the link to confirm their address', () => {
 });
 
 describe('the token of a link', () => {
-  it.each(['reset-password', 'verify-email'] as const)(
+  it.each(['reset-password', 'verify-email', 'confirm-email-change', 'undo-email-change'])(
     'is gone from the address of %s as soon as the page is there, and is sent to nobody',
     async (path) => {
-      const { link, token } = await linkOf(path);
+      const token = randomBytes(32).toString('base64url');
+      const link = at(path, token);
       await visit(async ({ context, open }) => {
         const page = await open(link);
         expect(page.url()).toBe(at(path));
@@ -241,6 +243,7 @@ describe('everybody can use the pages', () => {
   const PAGES: [title: string, open: (visitor: Visitor) => Promise<Page>][] = [
     ['Choose a password', async ({ open }) => open((await linkOf('reset-password')).link)],
     ['Choose a password', ({ open }) => open(at('reset-password'))],
+    ['Keep your email address', ({ open }) => open(at('undo-email-change', 'A'.repeat(43)))],
     ['Confirm your email address', async ({ open }) => open((await linkOf('verify-email')).link)],
     [
       'Error: choose another password',
