@@ -61,7 +61,8 @@ function askSafely(db: Knex, log: Logger): Limiters['inDatabase'] {
       isAway = false;
       return result;
     } catch (error) {
-      if (!isAway) log.warn({ err: error }, 'PostgreSQL does not count; each process goes by its own counters');
+      if (!isAway)
+        log.warn({ err: error }, 'PostgreSQL does not count; each process goes by its own counters');
       isAway = true;
       return otherwise;
     }
@@ -82,7 +83,10 @@ export function chargeAtOnce(limiters: Limiters, name: LimitName, key: string | 
 /** Takes one point, before the work that it pays for. @throws {AuthError} RATE_LIMITED with retryAfterSeconds */
 export async function charge(limiters: Limiters, name: LimitName, key: string | null): Promise<void> {
   if (key === null) return;
-  if (limits[name].counted === 'postgres') return void (await reserve(limiters, [{ name, key }]));
+  if (limits[name].counted === 'postgres') {
+    await reserve(limiters, [{ name, key }]);
+    return;
+  }
   chargeAtOnce(limiters, name, key);
   const waitMs = await consume(limiters.redis[name], key);
   if (waitMs === 0) return;

@@ -38,15 +38,15 @@ export async function withinBudget<T>(
   work: (wrong: () => void) => Promise<T>,
 ): Promise<T> {
   const reserved = await reserve(limiters, budgetsOf(trial));
-  let isWrong = false;
+  const outcome = { isWrong: false };
   try {
     return await work(() => {
-      isWrong = true;
+      outcome.isWrong = true;
     });
   } finally {
-    if (isWrong) await noteFailure(limiters, reserved);
+    if (outcome.isWrong) await noteFailure(limiters, reserved);
     else await release(limiters, reserved);
-    if (isWrong && trial.from) await countFailure(limiters, ofStrangers(trial));
+    if (outcome.isWrong && trial.from) await countFailure(limiters, ofStrangers(trial));
   }
 }
 

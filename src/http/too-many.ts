@@ -11,7 +11,7 @@ export const TOO_MANY: Page = {
 
 /** Says when to come back (RFC 9110 §10.2.3), to programs and proxies. */
 export function tellWait(response: ServerResponse, { extensions }: AuthError): void {
-  response.setHeader('retry-after', String(extensions['retryAfterSeconds'] ?? 1));
+  response.setHeader('retry-after', String(Number(extensions['retryAfterSeconds'] ?? 1)));
 }
 
 /** Refuses a request beyond the limit of its door: by a page to whom reads pages, else as the graph does. */
