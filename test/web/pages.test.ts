@@ -124,6 +124,8 @@ describe('somebody who has forgotten their password', () => {
       const page = await open(link);
       const focused = () =>
         page.evaluate<string>('document.activeElement.textContent || document.activeElement.id');
+      // Chromium puts the focus there with the first picture of the page, which may come after its load.
+      await page.locator('#new-password:focus').waitFor();
       const stops = [await focused()];
       await page.keyboard.type(GOOD);
       for (const _ of [1, 2]) {
