@@ -11,10 +11,14 @@ import { allowOrigin } from './http/cors.js';
 import { developmentRoutes } from './http/development.js';
 import { discoveryDocument } from './http/discovery.js';
 import { openDoor, proofByService, type Proof } from './http/door.js';
-import { doorLimits, isDoor, type DoorPath } from './http/doors.js';
+import { doorLimits, isDoor, isOAuthDoor, type DoorPath } from './http/doors.js';
 import { followRequests } from './http/follow.js';
 import type { GraphQLEndpoint } from './http/graphql.js';
+import { asOAuthError, sendError } from './http/oauth/errors.js';
+import type { OAuthCaller } from './http/oauth/caller.js';
+import { oauthDoors } from './http/oauth.js';
 import { askForPassword, linkPages, pressButton, setPassword, showButton } from './http/pages.js';
+import { openStreams, type Streams } from './http/revocations.js';
 import { refuseTooMany } from './http/too-many.js';
 
 /** The doors of the service, as a server that does not listen yet. */
@@ -46,7 +50,8 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
     return typeof told === 'string' && isFromTrusted(request, isTrusted) ? told : undefined;
   };
   const state = { isOpen: false, isDraining: false };
-  const routes = routesOf(app, graphql, state);
+  const streams = openStreams(app);
+  const routes = { ...routesOf(app, graphql, state), ...oauthRoutes(app, streams) };
 
   const following = followRequests(app);
   const dispatch: (request: IncomingMessage, response: ServerResponse) => void | Promise<void> = (
@@ -67,7 +72,7 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
     const limit = doorLimits[path];
     const admit = (proof: Proof) => {
       const refusal = limit && spend(app, limit, networkOf({ origin, proof }));
-      if (refusal) return refuseTooMany(request, response, refusal);
+      if (refusal) return tellTooMany(path, request, response, refusal);
       if (path === '/graphql' && !proof) return refuseAtTheDoor(request, response);
       const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
       return handler ? handler(request, response, { ...caller, proof }) : refuseMethod(response, route);
@@ -85,6 +90,7 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   };
   const drain = () => {
     state.isDraining = true;
+    streams.close();
     following.drain();
   };
   return { server, open, drain };
@@ -116,6 +122,7 @@ function routesOf(
     '/.well-known/jwks.json': { GET: (request, response) => jwks(app, request, response) },
     '/.well-known/openid-configuration': { GET: discovery },
     ...Object.fromEntries(linkPages.map((page) => [`/${page.path}`, linkRoute(app, page)])),
+    '/.well-known/oauth-authorization-server': { GET: discovery },
     '/reset-password': {
       GET: (request, response) => askForPassword(app, request, response),
       POST: (request, response, caller) =>
@@ -141,6 +148,50 @@ function spend({ limiters }: App, limit: ProcessLimitName, network: string | nul
     if (error instanceof AuthError) return error;
     throw error;
   }
+}
+
+/** Whoever knocks at a door of OAuth reads its words. */
+function tellTooMany(
+  path: DoorPath,
+  request: IncomingMessage,
+  response: ServerResponse,
+  refusal: AuthError,
+): void {
+  const error = isOAuthDoor(path) ? asOAuthError(refusal) : undefined;
+  if (!error) return refuseTooMany(request, response, refusal);
+  request.resume();
+  sendError(response, error);
+}
+
+/** What OAuth libraries and other services' verifiers use; each asks for a service itself. */
+function oauthRoutes(app: App, streams: Streams): Partial<Record<DoorPath, Record<string, Handler>>> {
+  const doors = oauthDoors(app);
+  const over =
+    (door: (typeof doors)['token']): Handler =>
+    (request, response, caller) =>
+      door(request, response, oauthCallerOf(app, request, response, caller));
+  return {
+    '/oauth/introspect': { POST: over(doors.introspect) },
+    '/oauth/revoke': { POST: over(doors.revoke) },
+    '/oauth/token': { POST: over(doors.token) },
+    '/revocations': { GET: over((...given) => streams.open(...given)) },
+  };
+}
+
+function oauthCallerOf(
+  app: App,
+  request: IncomingMessage,
+  response: ServerResponse,
+  caller: Caller,
+): OAuthCaller {
+  return {
+    proof: caller.proof,
+    client: clientOf(app, request, response, caller),
+    asService: () => ({
+      client: clientOf(app, request, response, { ...caller, proof: 'service token' }),
+      network: caller.origin.network,
+    }),
+  };
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

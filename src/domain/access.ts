@@ -107,7 +107,7 @@ function authorityOfAccount(
 }
 
 /** The version that this account has reached, as far as this process has heard. */
-const versionOf = ({ feed }: AccessDeps, { sub, ver }: AccessClaims): number =>
+const versionOf = ({ feed }: AccessDeps, { sub, ver }: Pick<AccessClaims, 'sub' | 'ver'>): number =>
   Math.max(ver, feed.subject(sub)?.version ?? 0);
 
 async function readAgain(deps: AccessDeps, userId: string, version: number): Promise<Authority> {
@@ -133,7 +133,7 @@ export interface ServiceAccess {
  */
 export function serviceAccessOf(
   deps: AccessDeps,
-  claims: AccessClaims,
+  claims: Pick<AccessClaims, 'sub' | 'ver'>,
   serviceId: string,
   now: number,
 ): ServiceAccess | undefined | Promise<ServiceAccess | undefined> {

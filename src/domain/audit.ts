@@ -65,12 +65,15 @@ export const eventTypes = {
   'service_token.issued': ['service', 'scopes', 'expiresAt'],
   'service_token.rotated': ['service', 'successor', 'endsAt'],
   'service_token.revoked': ['service'],
+  'service_jwt.revoked': ['service', 'audience'],
   'signing_key.published': ['kid'],
   'signing_key.activated': ['kid'],
   'signing_key.revoked': ['kid'],
   // Gathered: alike ones within a second are one event; one without a field or reason counts what came beyond the bound.
   'access.denied': ['field', 'code', 'count'],
   'token.refused': ['reason', 'service', 'count'],
+  'service_token.exchanged': ['service', 'audience', 'count'],
+  'service_token.seen': ['network'],
   'audit.purged': ['through', 'events'],
 } as const;
 

@@ -28,6 +28,7 @@ export interface Catalogue {
   readonly mfaRank: number;
   /** Undefined for an unknown or deleted one. */
   service(id: string): ServiceModel | undefined;
+  serviceNamed(name: string): ServiceModel | undefined;
   businessRole(id: string): CataloguedBusinessRole | undefined;
   /** Undefined for one that is unknown, revoked or long expired; whoever uses it looks at the time. */
   serviceToken(id: string): ServiceTokenModel | undefined;
@@ -68,6 +69,7 @@ export async function openCatalogue(
       return mfaRole === undefined ? Infinity : (held.roles.get(mfaRole)?.rank ?? 0);
     },
     service: (id) => held.services.get(id),
+    serviceNamed: (name) => held.servicesByName.get(name),
     businessRole: (id) => held.businessRoles.get(id),
     serviceToken: (id) => held.serviceTokens.get(id),
     get edition() {
@@ -87,6 +89,7 @@ async function read(db: Knex) {
     defaultRole: roles.find(({ isDefault }) => isDefault)?.name ?? 'USER',
     roles: new Map(roles.map((role) => [role.name, role])),
     services: new Map(services.map((service) => [service.id, service])),
+    servicesByName: new Map(services.map((service) => [service.name, service])),
     businessRoles: new Map(businessRoles.map((role) => [role.id, role])),
     serviceTokens: new Map(serviceTokens.map((token) => [token.id, token])),
   };

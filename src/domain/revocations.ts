@@ -4,6 +4,7 @@ import { LONGEST_ACCESS_TOKEN_SECONDS } from '../config.js';
 import { announce, openFeed, type Announced, type Feed, type FeedDeps } from './revocations/feed.js';
 
 export { openFeed, type Feed, type FeedDeps };
+export type { LogEntry } from './revocations/log.js';
 
 /** How an account stands, as far as its tokens are concerned. */
 export type SubjectStatus = 'ACTIVE' | 'SUSPENDED' | 'DELETED';
@@ -12,7 +13,10 @@ export type SubjectStatus = 'ACTIVE' | 'SUSPENDED' | 'DELETED';
 export type Revocation =
   | { kind: 'session'; key: string }
   | { kind: 'subject'; key: string; status: SubjectStatus; version: number }
-  | { kind: 'roles' | 'keys'; key: string };
+  /** A role, service or service token is another one now; `ENDED` for a service token that is revoked. */
+  | { kind: 'roles'; key: string; status?: 'ENDED' }
+  /** The set of signing keys is another one now; `COMPROMISED` for one that is trusted no more. */
+  | { kind: 'keys'; key: string; status?: 'COMPROMISED' };
 
 // Appends are serialised until their commit, so that no reader's cursor passes a row that commits late.
 const APPEND_LOCK = 7_203_110_002;

@@ -7,13 +7,15 @@ import type { Witness } from './witness.js';
 
 export type { ServiceTokenModel as StoredServiceToken } from '../db/models/service-token.js';
 export { isServiceToken } from './service-tokens/form.js';
+export { proveServiceToken } from './service-tokens/proof.js';
 export {
+  endShownServiceToken,
   issueServiceToken,
   revokeServiceToken,
   rotateServiceToken,
   type IssuedServiceToken,
 } from './service-tokens/manage.js';
-export { openServiceTokens, type ServiceTokens } from './service-tokens/memory.js';
+export { isLive, openServiceTokens, type ServiceTokens } from './service-tokens/memory.js';
 
 export interface ServiceTokenDeps extends ProofDeps {
   witness: Witness;

@@ -88,9 +88,10 @@ export async function updateService(
   const columns = readFields(changes, input, []);
   return change(deps, actor, async (unit) => {
     const service = await getService(unit, id);
+    const { name, status } = service;
     const patch = { ...columns, updatedAt: now(unit) } as Partial<ServiceModel>;
     await tellTaken(ServiceModel.query(unit.trx).findById(service.id).patch(patch));
-    const { name, status } = service;
+    if (columns.status && columns.status !== status) await tellStanding(deps, unit, service, columns.status);
     const details = {
       service: name,
       before: { name, status },
@@ -125,6 +126,7 @@ export async function deleteService(
       .where({ serviceId: service.id })
       .whereNull('revokedAt')
       .patch({ revokedAt: now(unit) });
+    await tellStanding(deps, unit, service, 'DELETED');
     const { name, status } = service;
     await record(unit.trx, client, {
       type: 'service.deleted',
@@ -134,6 +136,20 @@ export async function deleteService(
     });
     return service;
   });
+}
+
+const STANDING = { ACTIVE: 'ACTIVE', DISABLED: 'SUSPENDED', DELETED: 'DELETED' } as const;
+
+/** Verifiers elsewhere hear of it as they hear of accounts: what was signed for the service is good no longer, or again. */
+async function tellStanding(
+  { feed }: ServiceDeps,
+  unit: Unit,
+  { id, authzVersion }: ServiceModel,
+  status: keyof typeof STANDING,
+): Promise<void> {
+  const version = authzVersion + 1;
+  await ServiceModel.query(unit.trx).findById(id).patch({ authzVersion: version });
+  revoke(feed, unit, { kind: 'subject', key: id, status: STANDING[status], version });
 }
 
 /** The service with this id, locked until the transaction ends. @throws {AuthError} NOT_FOUND for a deleted one as well */

@@ -25,7 +25,11 @@ export {
 } from './sessions/assurance.js';
 export { endSessions } from './sessions/end.js';
 export { completeTokens, endOf, openSession, type Opened, type Tokens } from './sessions/open.js';
-export { findSessionByRefreshToken } from './sessions/lookup.js';
+export {
+  findSessionByRefreshToken,
+  findUsableRefreshToken,
+  type UsableRefreshToken,
+} from './sessions/lookup.js';
 export { purgeSessions } from './sessions/purge.js';
 export { reissue } from './sessions/reissue.js';
 export { rotate } from './sessions/rotate.js';
@@ -110,15 +114,16 @@ async function requireMayManageSessions(unit: Unit, actor: UserActor, userId: st
   if (userId !== actor.id) requireOutranks(own, (await readAuthority(unit.trx, userId)).rank);
 }
 
-/** The session of an access token whose holder asks for its end. */
+/** The session of an access token whose holder asks for its end, or a service that was shown it, by its id. */
 export async function endSessionOfToken(
   deps: FeedAndDb,
   userId: string,
   sessionId: string,
   client: Client,
+  actor = userId,
 ): Promise<void> {
   await transaction(deps.db, (unit) =>
-    endSessions(deps.feed, unit, userId, sessionId, { reason: 'revoked', actor: userId, client }),
+    endSessions(deps.feed, unit, userId, sessionId, { reason: 'revoked', actor, client }),
   );
 }
 

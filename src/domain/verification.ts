@@ -8,16 +8,18 @@ import {
   type ServiceAccess,
 } from './access.js';
 import type { Client } from './client.js';
+import { verifyServiceJwt, type ServiceJwtDeps } from './service-jwts.js';
 import {
   verifyAccessToken,
   type AccessClaims,
   type Rejection,
+  type ServiceClaims,
   type TokenDeps,
   type Verification,
 } from './tokens.js';
 import type { Witness } from './witness.js';
 
-export interface VerificationDeps extends TokenDeps, AccessDeps {
+export interface VerificationDeps extends TokenDeps, AccessDeps, ServiceJwtDeps {
   witness: Witness;
 }
 
@@ -31,7 +33,11 @@ export interface TokenQuestion {
 }
 
 /** A {@link TokenQuestion} with the service that it is really about, in lower case. */
-type Question = TokenQuestion & { serviceId: string | undefined };
+type Question = TokenQuestion & {
+  serviceId: string | undefined;
+  /** An account without access to that service is no reason for a no. */
+  isTolerant?: boolean;
+};
 
 /** What a verification answers; data, whatever the token is like. */
 export interface TokenAnswer {
@@ -44,11 +50,13 @@ export interface TokenAnswer {
   issuer: string | null;
   scopes: readonly string[];
   expiresAt: Date | null;
+  /** What the token itself says; null unless valid. */
+  claims: AccessClaims | ServiceClaims | null;
 }
 
 interface TokenSubjectAnswer {
   id: string;
-  type: 'USER';
+  type: 'USER' | 'SERVICE';
   username: string | null;
   email: string | null;
   role: string | null;
@@ -79,8 +87,27 @@ export function verifyToken(
 ): TokenAnswer | Promise<TokenAnswer> {
   if ((question.requires?.length ?? 0) > MOST_REQUIRED)
     throw badInput([{ name: 'requires', message: `Must have at most ${MOST_REQUIRED} permissions.` }]);
-  const precise = { ...question, serviceId: serviceOf(asker, question) };
-  const verification = verifyAccessToken(deps, question.token);
+  return verify(deps, asker, { ...question, serviceId: serviceOf(asker, question) });
+}
+
+/**
+ * {@link verifyToken} for introspection (RFC 7662): a service with tokens:introspect that names no service asks about the token
+ * alone; one that is named is described, and that the account has no access to it is no reason to call the token inactive.
+ * @throws {AuthError} FORBIDDEN for a service that asks about another one, SERVICE_UNAVAILABLE
+ */
+export function introspectToken(
+  deps: VerificationDeps,
+  asker: Asker,
+  { token, serviceId }: TokenQuestion,
+): TokenAnswer | Promise<TokenAnswer> {
+  const isNamed = typeof serviceId === 'string';
+  const isFree = asker.actor.kind === 'service' && asker.actor.scopes.has('tokens:introspect');
+  const about = isNamed || !isFree ? serviceOf(asker, { token, serviceId }) : undefined;
+  return verify(deps, asker, { token, serviceId: about, isTolerant: isNamed });
+}
+
+function verify(deps: VerificationDeps, asker: Asker, precise: Question): TokenAnswer | Promise<TokenAnswer> {
+  const verification = verifyAccessToken(deps, precise.token);
   return verification instanceof Promise
     ? verification.then((found) => answer(deps, asker, precise, found))
     : answer(deps, asker, precise, verification);
@@ -103,7 +130,8 @@ function answer(
   question: Question,
   found: Verification,
 ): TokenAnswer | Promise<TokenAnswer> {
-  requireMayAsk(asker, question.token, found);
+  if (found.rejection === 'WRONG_TYPE') return answerForService(deps, asker, question);
+  requireMayAsk(asker, question.token, found.claims?.sub);
   const { claims } = found;
   if (found.rejection !== undefined || !claims)
     return refused(deps, asker, question, claims, rejected(found.rejection ?? 'MALFORMED'));
@@ -118,10 +146,10 @@ function answer(
 }
 
 /** A holder may ask about its own tokens; what is no token of ours tells nothing about anybody. */
-function requireMayAsk({ actor, bearer }: Asker, token: string, found: Verification): void {
-  const isOwn = actor.kind === 'user' && found.claims?.sub === actor.id;
+function requireMayAsk({ actor, bearer }: Asker, token: string, subject: string | undefined): void {
+  const isOwn = actor.kind === 'user' && subject === actor.id;
   const isTrusted = actor.kind === 'gateway' || actor.kind === 'service';
-  if (isTrusted || bearer === token || isOwn || found.claims === undefined) return;
+  if (isTrusted || bearer === token || isOwn || subject === undefined) return;
   if (actor.kind === 'user' && actor.permissions.has('tokens:introspect')) return;
   throw new AuthError(actor.kind === 'user' ? 'FORBIDDEN' : 'UNAUTHENTICATED');
 }
@@ -145,16 +173,19 @@ function decide(
 ): TokenAnswer {
   // Good to set a second factor up with, and to no service for anything.
   const access = authority.withheld === undefined ? given : undefined;
-  const isShut = question.serviceId !== undefined && access?.valid !== true;
-  const permissions = access?.role
-    ? new Set([...authority.permissions, ...access.role.permissions])
-    : authority.permissions;
+  const isAsked = question.serviceId !== undefined && question.isTolerant !== true;
+  const isShut = isAsked && access?.valid !== true;
+  const permissions =
+    access?.role && access.valid
+      ? new Set([...authority.permissions, ...access.role.permissions])
+      : authority.permissions;
   const isLacking = question.requires?.some((permission) => !permissions.has(permission)) === true;
   if (isShut || isLacking) {
     const answer = rejected(isShut ? 'NO_SERVICE_ACCESS' : 'MISSING_PERMISSION', access);
     return refused(deps, asker, question, claims, answer);
   }
-  deps.witness.accepted({ accountId: claims.sub, serviceId: question.serviceId ?? null });
+  // An id that no service has is the caller's own word.
+  deps.witness.accepted({ accountId: claims.sub, serviceId: access?.service.id ?? null });
   const granted = [...permissions];
   return {
     valid: true,
@@ -173,7 +204,47 @@ function decide(
     issuer: claims.iss,
     scopes: granted,
     expiresAt: new Date(claims.exp * 1000),
+    claims,
   };
+}
+
+/** The token may be one that a service shows another (service-jwts.ts): good at the service that it is for. */
+async function answerForService(
+  deps: VerificationDeps,
+  asker: Asker,
+  question: Question,
+): Promise<TokenAnswer> {
+  const { claims, rejection } = await verifyServiceJwt(deps, question.token);
+  requireMayAsk(asker, question.token, claims?.sub);
+  if (rejection !== undefined) return refused(deps, asker, question, claims, rejected(rejection));
+  const fault = faultAt(deps, question, claims);
+  if (fault !== undefined) return refused(deps, asker, question, claims, rejected(fault));
+  const scopes = scopesOf(claims);
+  const { sub: id, client_id: username, iss: issuer } = claims;
+  const none = { email: null, role: null, roles: [] };
+  return {
+    valid: true,
+    reason: null,
+    subject: { id, type: 'SERVICE', username, ...none, permissions: scopes },
+    service: null,
+    sessionId: null,
+    issuer,
+    scopes,
+    expiresAt: new Date(claims.exp * 1000),
+    claims,
+  };
+}
+
+const scopesOf = ({ scope }: ServiceClaims): string[] => scope.split(' ').filter((one) => one !== '');
+
+function faultAt(
+  { catalogue }: VerificationDeps,
+  { serviceId, requires }: Question,
+  claims: ServiceClaims,
+): Rejection | undefined {
+  if (serviceId !== undefined && catalogue.service(serviceId)?.name !== claims.aud) return 'WRONG_AUDIENCE';
+  const scopes = new Set(scopesOf(claims));
+  return requires?.every((permission) => scopes.has(permission)) === false ? 'MISSING_PERMISSION' : undefined;
 }
 
 function rejected(reason: Rejection, service: ServiceAccess | null = null): TokenAnswer {
@@ -186,6 +257,7 @@ function rejected(reason: Rejection, service: ServiceAccess | null = null): Toke
     issuer: null,
     scopes: [],
     expiresAt: null,
+    claims: null,
   };
 }
 
@@ -194,7 +266,7 @@ function refused(
   { witness, catalogue }: VerificationDeps,
   { actor, client }: Asker,
   { serviceId: asked }: Question,
-  claims: AccessClaims | undefined,
+  claims: { sub: string } | undefined,
   answer: TokenAnswer,
 ): TokenAnswer {
   const askedBy = actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;

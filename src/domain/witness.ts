@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { isUnavailable } from '../errors.js';
 import type { Client } from './client.js';
 import { isId } from './ids.js';
-import { emptySheet, note, noteAcceptance, noteSighting, type Sheet } from './witness/sheet.js';
+import { emptySheet, note, noteAcceptance, noteServed, noteSighting, type Sheet } from './witness/sheet.js';
 import { rememberSightings } from './witness/sightings.js';
 import { writeSheet } from './witness/write.js';
 
@@ -47,6 +47,24 @@ export interface Sighting {
   network: string | null;
 }
 
+/** A service made a request for itself. */
+export interface Serving {
+  serviceId: string;
+  /** Of the service token that proved it. */
+  tokenId: string;
+  /** Null, which is not written, where it is not known. */
+  ipAddress: string | null;
+}
+
+/** A service token was exchanged for a JWT. */
+export interface Exchange {
+  serviceId: string;
+  tokenId: string;
+  /** Id of the service that the JWT is for. */
+  audience: string;
+  client: Client;
+}
+
 /**
  * Takes down what happens too often to be written one by one. All but `flush` and `close` answer at once and never
  * throw; what they are told is written within about a second, alike things as one with their count.
@@ -56,6 +74,8 @@ export interface Witness {
   refused(refusal: Refusal): void;
   accepted(acceptance: Acceptance): void;
   seen(sighting: Sighting): void;
+  served(serving: Serving): void;
+  exchanged(exchange: Exchange): void;
   /** Writes what was gathered so far. It does not throw: what cannot be written stays for the next time. */
   flush(): Promise<void>;
   /** Writes what is left, and stops. */
@@ -147,6 +167,18 @@ export function openWitness({ db, log }: { db: Knex; log: Logger }): Witness {
       if (network !== null && sightings.isNews(sessionId, network))
         soon(noteSighting(state.sheet, sessionId, network));
     },
+    served: ({ tokenId, ipAddress }) =>
+      soon(ipAddress !== null && noteServed(state.sheet, tokenId, ipAddress)),
+    exchanged: ({ serviceId, tokenId, audience, client }) =>
+      soon(
+        note(state.sheet, 'service_token.exchanged', `${tokenId} ${audience}`, () => ({
+          outcome: 'SUCCESS',
+          actor: serviceId,
+          subject: tokenId,
+          client,
+          details: { service: serviceId, audience },
+        })),
+      ),
     flush,
     async close() {
       clearInterval(timer);

@@ -29,16 +29,16 @@ function refuse(status: BodyRefused['status'], message: string): Promise<never> 
   return Promise.reject(new BodyRefused(status, message));
 }
 
-/** Reads a body of bounded size. @throws {BodyRefused} */
-export function readBytes(request: IncomingMessage): Promise<Buffer> {
+/** Reads a body of at most so many bytes. @throws {BodyRefused} */
+export function readBytes(request: IncomingMessage, most = MOST_BYTES): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > MOST_BYTES) {
+      if (size > most) {
         request.pause();
-        reject(new BodyRefused(413, `A body may have at most ${MOST_BYTES} bytes.`));
+        reject(new BodyRefused(413, `A body may have at most ${most} bytes.`));
       } else chunks.push(chunk);
     });
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));

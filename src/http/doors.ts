@@ -10,6 +10,11 @@ export const doorLimits = {
   '/health/ready': null,
   '/.well-known/jwks.json': 'documentsFromAddress',
   '/.well-known/openid-configuration': 'documentsFromAddress',
+  '/.well-known/oauth-authorization-server': 'documentsFromAddress',
+  '/oauth/introspect': 'requestsFromAddress',
+  '/oauth/revoke': 'requestsFromAddress',
+  '/oauth/token': 'requestsFromAddress',
+  '/revocations': 'requestsFromAddress',
   '/verify-email': 'pagesFromAddress',
   '/reset-password': 'pagesFromAddress',
   '/confirm-email-change': 'pagesFromAddress',
@@ -23,3 +28,6 @@ export type DoorPath = keyof typeof doorLimits;
 
 /** Whether there is anything at this path. */
 export const isDoor = (path: string): path is DoorPath => Object.hasOwn(doorLimits, path);
+
+/** Whether it speaks OAuth, in what it refuses as well. */
+export const isOAuthDoor = (path: DoorPath): boolean => path.startsWith('/oauth/') || path === '/revocations';

@@ -83,6 +83,8 @@ async function contextOf(app: App, request: IncomingMessage, client: Client): Pr
   const { actor, service } = identity instanceof Promise ? await identity : identity;
   if (actor.kind === 'user') app.witness.seen({ sessionId: actor.sessionId, network: client.network });
   if (service) client.service = service.id;
+  if (actor.kind === 'service')
+    app.witness.served({ serviceId: actor.id, tokenId: actor.tokenId, ipAddress: client.ipAddress });
   return makeContext(app, actor, credentials.bearer, client, service);
 }
 

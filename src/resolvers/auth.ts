@@ -56,13 +56,13 @@ export class AuthResolver {
 
   @Mutation(() => Boolean, {
     description:
-      "Ends an access or refresh token and its session; holding it is proof enough (RFC 7009). Unknown, ended and other issuers' tokens answer true and change nothing.",
+      "Ends an access or refresh token and its session; holding it is proof enough (RFC 7009). Unknown, ended and other issuers' tokens answer true and change nothing. A service ends its own tokens and JWTs by it too, and with tokens:revoke those of others.",
   })
   async revoke(
     @Arg('token', () => String, { description: 'An access or refresh token.' }) token: string,
-    @Ctx() { app, client }: Context,
+    @Ctx() { app, actor, client }: Context,
   ): Promise<boolean> {
-    await revokeToken(app, token, client);
+    await revokeToken(app, token, client, actor.kind === 'service' ? actor : undefined);
     return true;
   }
 

@@ -88,7 +88,7 @@ export class IssueServiceTokenInput {
   @Field(() => [String], {
     nullable: true,
     description:
-      'What it may be used for besides verifying for its own service: users:read to read accounts with their private fields, tokens:introspect to verify for other services, tokens:revoke to end sessions by their tokens. You give what you hold; tokens:revoke asks for sessions:manage.',
+      'What it may be used for besides verifying for its own service: users:read to read accounts with their private fields, tokens:introspect to verify for other services, tokens:revoke to end tokens that it is shown; and permissions of applications, for the services that it calls. You give what you hold; tokens:revoke asks for sessions:manage.',
   })
   scopes?: string[] | null;
 

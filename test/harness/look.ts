@@ -19,6 +19,7 @@ const RESTLESS = new Set([
   'limit_counters',
   'audit_seals',
   'session_sightings',
+  'service_token_sightings',
   'verification_counts',
   'outbox',
   'mail_outbox',
@@ -29,7 +30,8 @@ const RESTLESS = new Set([
 ]);
 
 /** Which rows come when they come: what is gathered and written later. */
-const GATHERED = "type in ('access.denied', 'token.refused')";
+const GATHERED =
+  "type in ('access.denied', 'token.refused', 'service_token.exchanged', 'service_token.seen')";
 const settledRows = (table: string) => (table === 'audit_events' ? `where not (${GATHERED})` : '');
 
 /** Opens a connection of the test's own. */

@@ -99,7 +99,7 @@ describe('issuing a service token', () => {
     const { serviceId } = await desk.register();
     const { errors } = await desk.issue(serviceId, { scopes: ['users:manage'] });
     expect(errors[0]?.extensions.fields?.[0]?.message).toBe(
-      'Must be among users:read, tokens:introspect, tokens:revoke.',
+      'Must be among users:read, tokens:introspect, tokens:revoke and the permissions of applications.',
     );
   });
 

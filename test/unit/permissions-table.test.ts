@@ -83,6 +83,7 @@ describe('the table of permissions', () => {
   it('and its doors leave no limit that nothing draws on', () => {
     const IN_THE_DOMAIN = [
       ...['secretChecks', 'secretChecksOnDevice', 'secretChecksOnFormerDevices', 'secretChecksInSession'],
+      ...['callsByService', 'proofsFromAddress'],
       ...['failuresFromAddress', 'failuresByService', 'failuresOverall'],
       ...[
         'mailToAddress',

@@ -8,6 +8,8 @@ export class ServiceModel extends Base {
   name: string;
   description: string | null;
   status: 'ACTIVE' | 'DISABLED';
+  /** Goes up when the service is disabled, enabled or deleted. */
+  authzVersion: number;
   createdAt: Date;
   updatedAt: Date;
   deletedAt: Date | null;

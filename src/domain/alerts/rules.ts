@@ -2,6 +2,7 @@ import { findEscalations } from './escalation.js';
 import { findExpiringTokens } from './expiring-tokens.js';
 import { findFailuresByAccount, findFailuresByAddress, findStuffing } from './failures.js';
 import { findNewPlaces, findUnusualHours } from './habits.js';
+import { findNewNetworks } from './new-network.js';
 import { findReuse } from './reuse.js';
 import type { Rule } from './rule.js';
 import { findTwoNetworks } from './two-networks.js';
@@ -104,5 +105,16 @@ export const rules = {
     windowSeconds: 14 * DAY,
     quietSeconds: FOR_GOOD,
     find: findExpiringTokens,
+  },
+  service_token_new_network: {
+    looksFor:
+      'a service token used from a network where neither it nor those before it in its line were used',
+    severity: 'MEDIUM',
+    wakes: [],
+    alwaysLooks: true,
+    atLeast: 1,
+    windowSeconds: 90 * DAY,
+    quietSeconds: FOR_GOOD,
+    find: findNewNetworks,
   },
 } as const satisfies Record<string, Rule>;

@@ -149,6 +149,20 @@ export const limits = {
     counted: 'redis',
     of: 'changes by one account or service',
   },
+  callsByService: {
+    by: 'service',
+    points: 3000,
+    seconds: MINUTE,
+    counted: 'redis',
+    of: 'JWTs that one service asks for, and tokens that it ends, at the doors of OAuth',
+  },
+  proofsFromAddress: {
+    by: 'address',
+    points: 1000,
+    seconds: QUARTER,
+    counted: 'redis',
+    of: 'service tokens at the doors of OAuth that prove nobody',
+  },
   readsByCaller: { by: 'caller', points: 60_000, seconds: MINUTE, counted: 'process', of: 'questions' },
   reportsByCaller: {
     by: 'caller',
@@ -169,7 +183,7 @@ export const limits = {
     points: 120_000,
     seconds: MINUTE,
     counted: 'process',
-    of: 'requests to the graph, let in or not',
+    of: 'requests to the graph or a door of OAuth, let in or not',
   },
   documentsFromAddress: {
     by: 'address',

@@ -6,6 +6,7 @@ import { RevocationModel } from '../../db/models/revocation.js';
 import { subscribeRedis } from '../../db/redis.js';
 import { AuthError } from '../../errors.js';
 import type { Clock } from '../clock.js';
+import { openLog, type RevocationLog } from './log.js';
 
 export const CHANNEL = 'authgraph_revocations';
 /** Up to this age, in milliseconds, memory alone answers; beyond it each verification asks PostgreSQL first. */
@@ -42,6 +43,12 @@ export interface Feed {
   isSessionRevoked(sessionId: string): boolean;
   /** An account's latest status and version, if either changed within the longest token life. */
   subject(id: string): { status: string; version: number } | undefined;
+  /** The live entries in their order, for verifiers elsewhere. */
+  readonly log: RevocationLog;
+  /** How long ago this process last heard everything, in milliseconds. */
+  age(): number;
+  /** Calls `listener` after each reading that brought news, once what they changed has been read again. @returns how to stop it */
+  onNews(listener: () => void): () => void;
   /** Runs `reload` before a poll that brought news of this kind counts as heard. */
   on(kind: 'roles' | 'keys', reload: () => Promise<void>): void;
   /** Reads what is new, now; calls made meanwhile share the next reading. */
@@ -97,6 +104,12 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     },
     isSessionRevoked: (sessionId) => news.sessions.has(sessionId),
     subject: (id) => news.subjects.get(id),
+    log: news.log,
+    age,
+    onNews(listener) {
+      news.listeners.add(listener);
+      return () => news.listeners.delete(listener);
+    },
     on: (kind, reload) => void news.reloads[kind].push(reload),
     poll,
     publish: () => void deps.redis?.publish(CHANNEL, '').catch(() => undefined),
@@ -119,10 +132,16 @@ function openNews({ db, clock }: FeedDeps) {
   const reloads: Record<Reloaded, (() => Promise<void>)[]> = { roles: [], keys: [] };
   // Kinds that have changed and were not read again yet; a reload that fails is tried again by the next reading.
   const outdated = new Set<Reloaded>();
+  const log = openLog();
+  const listeners = new Set<() => void>();
   let cursor = 0;
+  let startsOver = true;
+  let isFromStart = false;
   let heardAt = Number.NEGATIVE_INFINITY;
 
-  const apply = ({ kind, key, status, version, expiresAt }: RevocationModel) => {
+  const apply = (row: RevocationModel) => {
+    const { kind, key, status, version, expiresAt } = row;
+    log.take(row);
     if (kind === 'session') sessions.set(key, expiresAt.getTime());
     else if (kind !== 'subject') outdated.add(kind);
     else if ((version ?? 0) >= (subjects.get(key)?.version ?? 0))
@@ -132,8 +151,10 @@ function openNews({ db, clock }: FeedDeps) {
         expiresAt: expiresAt.getTime(),
       });
   };
-  const readNews = async () => {
-    const startedAt = clock.monotonic();
+  const readRows = async (): Promise<boolean> => {
+    // Here, and not while an earlier reading is under way, which would move the cursor on again.
+    if (startsOver) [cursor, startsOver, isFromStart] = [0, false, true];
+    const before = cursor;
     for (let more = true; more;) {
       const rows = await RevocationModel.query(db)
         .where('seq', '>', cursor)
@@ -144,9 +165,21 @@ function openNews({ db, clock }: FeedDeps) {
       cursor = rows.at(-1)?.seq ?? cursor;
       more = rows.length === PAGE;
     }
-    for (const kind of [...outdated]) {
-      await Promise.all(reloads[kind].map((reload) => reload()));
-      outdated.delete(kind);
+    if (isFromStart) log.settle(cursor);
+    isFromStart = false;
+    return cursor !== before;
+  };
+  const readNews = async () => {
+    const startedAt = clock.monotonic();
+    const isNews = await readRows();
+    try {
+      for (const kind of [...outdated]) {
+        await Promise.all(reloads[kind].map((reload) => reload()));
+        outdated.delete(kind);
+      }
+    } finally {
+      // After that, so that whoever asks anew is not told the old; but what was ended is told in any case.
+      if (isNews) for (const listener of listeners) listener();
     }
     heardAt = startedAt;
   };
@@ -167,11 +200,13 @@ function openNews({ db, clock }: FeedDeps) {
     const now = clock.now();
     for (const [key, expiresAt] of sessions) if (expiresAt < now) sessions.delete(key);
     for (const [key, { expiresAt }] of subjects) if (expiresAt < now) subjects.delete(key);
+    log.forget(now);
   };
   const startOver = () => {
-    cursor = 0;
+    startsOver = true;
   };
-  return { sessions, subjects, reloads, poll, forget, startOver, age: () => clock.monotonic() - heardAt };
+  const age = () => clock.monotonic() - heardAt;
+  return { sessions, subjects, reloads, listeners, log, poll, forget, startOver, age };
 }
 
 /** Tells all processes to look at the feed now, and waits until this one has. */

@@ -2,7 +2,8 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import type { ServiceModel } from '../../db/models/service.js';
 import { ServiceTokenModel } from '../../db/models/service-token.js';
-import type { Unit } from '../../db/transaction.js';
+import { PermissionModel } from '../../db/models/permission.js';
+import { transaction, type Unit } from '../../db/transaction.js';
 import { AuthError, badInput, conflict } from '../../errors.js';
 import { administer, requireHolds, type Authority, type UserActor } from '../access.js';
 import { administration } from '../administration.js';
@@ -40,6 +41,10 @@ const LIFE_MS = 90 * DAY_MS;
 const LONGEST_LIFE_MS = 3653 * DAY_MS;
 const MOST_LIVE = 20;
 const MOST_LIVE_IN_LINE = 2;
+/** So many, as long as permissions may be, fit into a JWT. */
+const MOST_SCOPES = 50;
+/** How permissions are written, and so scopes. */
+const SCOPE = /^[A-Za-z][A-Za-z0-9_:-]{0,99}$/;
 const OVERLAP_SECONDS = 86_400;
 const LONGEST_OVERLAP_SECONDS = 30 * 86_400;
 
@@ -54,10 +59,8 @@ const fields = z
       .nullable(),
     scopes: z
       .array(z.string())
-      .refine(
-        (names) => names.every(isServiceScope),
-        `Must be among ${Object.keys(serviceScopes).join(', ')}.`,
-      )
+      .refine((names) => names.every((name) => SCOPE.test(name)), 'Must be scopes or permissions.')
+      .max(MOST_SCOPES, `Must have at most ${MOST_SCOPES} entries.`)
       .transform((names) => [...new Set(names)].sort())
       .nullable(),
     expiresAt: z.date().nullable(),
@@ -80,6 +83,7 @@ export async function issueServiceToken(
   const plan = { label, scopes: scopes ?? [], lineId: newId(), expiresAt: readExpiry(deps.clock, expiresAt) };
   const { issued } = await manage(deps, actor, async (unit, own) => {
     const service = await getActive(unit, serviceId, 'serviceId');
+    await requireScopes(unit, plan.scopes);
     requireHolds(own, permissionsFor(plan.scopes));
     const issued = await add(deps, unit, service, plan);
     const { id } = issued.serviceToken;
@@ -125,7 +129,7 @@ export async function rotateServiceToken(
       subject: old.id,
       details,
     });
-    return { id: old.id, issued };
+    return { id: old.id, issued, isEnded: endsAt.getTime() <= deps.clock.now() };
   });
   return issued;
 }
@@ -139,24 +143,40 @@ export async function revokeServiceToken(
 ): Promise<void> {
   await manage(deps, actor, async (unit) => {
     const token = await getToken(unit, id);
-    const isEnded = await ServiceTokenModel.query(unit.trx)
-      .findById(token.id)
-      .whereNull('revokedAt')
-      .patch({ revokedAt: unit.trx.raw('now()') });
-    const details = { service: token.serviceId };
-    if (isEnded > 0)
-      await record(unit.trx, client, {
-        type: 'service_token.revoked',
-        actor: actor.id,
-        subject: token.id,
-        details,
-      });
-    return token;
+    await end(unit, token, actor.id, client);
+    return { id: token.id, isEnded: true };
   });
 }
 
+/** Ends a token that was shown to this service, or is its own: holding it is proof enough (RFC 7009 §2.1). */
+export async function endShownServiceToken(
+  { db, feed }: IssueDeps,
+  token: ServiceTokenModel,
+  serviceId: string,
+  client: Client,
+): Promise<void> {
+  await transaction(db, async (unit) => {
+    await end(unit, token, serviceId, client);
+    revoke(feed, unit, { kind: 'roles', key: token.id, status: 'ENDED' });
+  });
+}
+
+async function end(
+  { trx }: Unit,
+  { id, serviceId }: ServiceTokenModel,
+  actor: string,
+  client: Client,
+): Promise<void> {
+  const isEnded = await ServiceTokenModel.query(trx)
+    .findById(id)
+    .whereNull('revokedAt')
+    .patch({ revokedAt: trx.raw('now()') });
+  const details = { service: serviceId };
+  if (isEnded > 0) await record(trx, client, { type: 'service_token.revoked', actor, subject: id, details });
+}
+
 /** One change to the tokens: permission, then the work, then word to every process that they are others now. */
-async function manage<T extends { id: string }>(
+async function manage<T extends { id: string; isEnded?: boolean }>(
   deps: IssueDeps,
   actor: UserActor,
   work: (unit: Unit, own: Authority) => Promise<T>,
@@ -164,7 +184,7 @@ async function manage<T extends { id: string }>(
   return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'services:manage');
     const done = await work(unit, own);
-    revoke(deps.feed, unit, { kind: 'roles', key: done.id });
+    revoke(deps.feed, unit, { kind: 'roles', key: done.id, ...(done.isEnded ? { status: 'ENDED' } : {}) });
     return done;
   });
 }
@@ -194,6 +214,16 @@ async function requireRoom(unit: Unit, serviceId: string, lineId: string, now: n
     throw conflict('id', 'Two tokens of this line are live already; revoke one of them first.');
   if (live.length >= MOST_LIVE)
     throw conflict('serviceId', `A service holds at most ${MOST_LIVE} live tokens; revoke one first.`);
+}
+
+/** Scopes of ours, or permissions of applications for the JWTs that other services are shown. @throws {AuthError} BAD_USER_INPUT */
+async function requireScopes({ trx }: Unit, scopes: readonly string[]): Promise<void> {
+  const others = scopes.filter((scope) => !isServiceScope(scope));
+  if (others.length === 0) return;
+  const known = await PermissionModel.query(trx).findByIds(others).where({ builtIn: false });
+  if (known.length === others.length) return;
+  const message = `Must be among ${Object.keys(serviceScopes).join(', ')} and the permissions of applications.`;
+  throw badInput([{ name: 'scopes', message }]);
 }
 
 /** The service with its row locked. @throws {AuthError} NOT_FOUND, CONFLICT naming `field` */

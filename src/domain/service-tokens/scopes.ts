@@ -1,13 +1,14 @@
 /**
  * What a service token may carry besides verifying for its own service, and the permission that whoever gives it must
- * hold. Scopes are checked where permissions/table.ts or the domain names them.
+ * hold. Beside these a token may carry permissions of applications, which mean something to the services that it calls.
+ * Scopes are checked where permissions/table.ts or the domain names them.
  */
 export const serviceScopes: Readonly<Record<string, { readonly givenBy: string }>> = {
   /** Accounts with their private fields. */
   'users:read': { givenBy: 'users:read' },
   /** Users' tokens as seen by any other service. */
   'tokens:introspect': { givenBy: 'tokens:introspect' },
-  /** Ending sessions by their tokens at the OAuth doors. */
+  /** Ending any token of ours that the service was shown. */
   'tokens:revoke': { givenBy: 'sessions:manage' },
 };
 

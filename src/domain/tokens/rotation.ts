@@ -65,7 +65,7 @@ export async function compromiseKey(deps: RotationDeps, kid: string, asked: Aske
       .patchAndFetch({ state: 'compromised', privateSealed: null, removedAt: now(unit.trx) });
     if (wasActive) await replaceActive(deps, unit, asked);
     await record(unit.trx, asked.client, { type: 'signing_key.revoked', actor: asked.by, details: { kid } });
-    revoke(deps.feed, unit, { kind: 'keys', key: kid });
+    revoke(deps.feed, unit, { kind: 'keys', key: kid, status: 'COMPROMISED' });
     return gone;
   });
 }

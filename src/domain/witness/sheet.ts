@@ -3,11 +3,11 @@ import type { Client } from '../client.js';
 import { isId, newId } from '../ids.js';
 
 /** Types of event that are gathered. */
-export type GatheredType = Extract<EventType, 'access.denied' | 'token.refused'>;
+export type GatheredType = Extract<EventType, 'access.denied' | 'token.refused' | 'service_token.exchanged'>;
 
 /** What alike happenings have in common. */
 export interface Sample {
-  outcome: 'FAILURE' | 'DENIED';
+  outcome: 'SUCCESS' | 'FAILURE' | 'DENIED';
   actor: string | null;
   subject: string | null;
   client: Client | undefined;
@@ -27,6 +27,8 @@ export interface Sheet {
   /** By service ('' for none), then by account. */
   readonly accepted: Map<string, Map<string, number>>;
   readonly sightings: Map<string, { sessionId: string; network: string }>;
+  /** By service token and address. */
+  readonly served: Map<string, { tokenId: string; ipAddress: string; requests: number }>;
   acceptances: number;
   /** How often it could not be written. */
   failures: number;
@@ -43,14 +45,16 @@ export function emptySheet(): Sheet {
   const events = new Map<string, Gathered>();
   const accepted = new Map<string, Map<string, number>>();
   const sightings: Sheet['sightings'] = new Map();
+  const served: Sheet['served'] = new Map();
   return {
     events,
     accepted,
     sightings,
+    served,
     acceptances: 0,
     failures: 0,
     get isEmpty() {
-      return events.size + accepted.size + sightings.size === 0;
+      return events.size + accepted.size + sightings.size + served.size === 0;
     },
   };
 }
@@ -105,4 +109,13 @@ export function noteSighting(sheet: Sheet, sessionId: string, network: string): 
   if (sheet.sightings.size < MOST_SIGHTINGS)
     sheet.sightings.set(`${sessionId} ${network}`, { sessionId, network });
   return sheet.sightings.size >= MOST_SIGHTINGS;
+}
+
+/** Counts a request of a service. @returns whether the sheet is full; one from elsewhere beyond that is not counted */
+export function noteServed(sheet: Sheet, tokenId: string, ipAddress: string): boolean {
+  const known = sheet.served.get(`${tokenId} ${ipAddress}`);
+  if (known) known.requests++;
+  else if (sheet.served.size < MOST_SIGHTINGS)
+    sheet.served.set(`${tokenId} ${ipAddress}`, { tokenId, ipAddress, requests: 1 });
+  return sheet.served.size >= MOST_SIGHTINGS;
 }

@@ -18,7 +18,8 @@ export function rememberSightings(): { isNews(sessionId: string, network: string
   };
 }
 
-/** Forgets where sessions were seen more than a day ago: nothing asks any more. */
+/** Forgets where sessions were seen more than a day ago, and service tokens more than a year ago: nothing asks any more. */
 export async function purgeSightings({ db }: { db: Knex }): Promise<void> {
   await db.raw("delete from session_sightings where last_seen_at < now() - interval '1 day'");
+  await db.raw("delete from service_token_sightings where last_seen_at < now() - interval '1 year'");
 }

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { recordAll } from '../audit.js';
-import { NO_ID } from '../ids.js';
+import { newId, NO_ID } from '../ids.js';
 import type { Sheet } from './sheet.js';
 
 /**
@@ -12,6 +12,7 @@ export async function writeSheet(db: Knex, sheet: Sheet): Promise<void> {
     await writeEvents(trx, sheet);
     await writeAcceptances(trx, sheet);
     await writeSightings(trx, sheet);
+    await writeServed(trx, sheet);
   });
 }
 
@@ -58,6 +59,36 @@ async function writeSightings(trx: Knex, { sightings }: Sheet): Promise<void> {
   const rows = [...sightings.values()].map(({ sessionId, network }) => [sessionId, network] as const);
   if (rows.length === 0) return;
   await trx.raw(ADD_SIGHTINGS, columnsOf(rows));
+}
+
+// Where a token is used for the first time, that is an event; a token that is gone meanwhile is nobody's.
+const ADD_SERVED = `
+  insert into service_token_sightings (token_id, network, requests)
+  select t.id, network_of(u.address, 16, 32), sum(u.requests)
+  from unnest(?::uuid[], ?::text[], ?::bigint[]) as u (token, address, requests)
+  join service_tokens t on t.id = u.token
+  group by 1, 2 order by 1, 2
+  on conflict (token_id, network) do update
+    set last_seen_at = now(), requests = service_token_sightings.requests + excluded.requests
+  returning token_id as token, network, xmax = 0 as "isNew"`;
+
+async function writeServed(trx: Knex, { served }: Sheet): Promise<void> {
+  const rows = [...served.values()].map((one) => [one.tokenId, one.ipAddress, one.requests] as const);
+  if (rows.length === 0) return;
+  const { rows: written } = await trx.raw<{ rows: { token: string; network: string; isNew: boolean }[] }>(
+    ADD_SERVED,
+    columnsOf(rows),
+  );
+  await recordAll(
+    trx,
+    written
+      .filter(({ isNew }) => isNew)
+      .map(({ token, network }) => ({
+        id: newId(),
+        client: undefined,
+        entry: { type: 'service_token.seen', subject: token, details: { network } },
+      })),
+  );
 }
 
 /** Rows turned into one array for each column, as unnest takes them. */

@@ -381,7 +381,7 @@ export type Mutation = {
   readonly resetUserMfa: User;
   /** Undoes deleteUser, unless the account was erased. */
   readonly restoreUser: User;
-  /** Ends an access or refresh token and its session; holding it is proof enough (RFC 7009). Unknown, ended and other issuers' tokens answer true and change nothing. */
+  /** Ends an access or refresh token and its session; holding it is proof enough (RFC 7009). Unknown, ended and other issuers' tokens answer true and change nothing. A service that speaks for itself needs the scope tokens:revoke, and may end service tokens and services' JWTs as well. */
   readonly revoke: Scalars['Boolean']['output'];
   /** Ends a service token at once, everywhere; the others of its service stay. Twice is once. */
   readonly revokeServiceToken: Scalars['Boolean']['output'];

@@ -1,0 +1,109 @@
+import type { RevocationModel } from '../../db/models/revocation.js';
+
+/** One entry of the feed as verifiers elsewhere are told of it. */
+export interface LogEntry {
+  readonly seq: number;
+  /** Milliseconds since 1970; no token that it is about is good any longer then. */
+  readonly expiresAt: number;
+  /** JSON; the shapes stand in docs/revocations.md. */
+  readonly data: string;
+  /** Says that what was remembered is out of date, which is nothing to somebody who remembers nothing yet. */
+  readonly isRefresher: boolean;
+}
+
+/** The live entries of the feed in their order, for whoever follows it from outside. */
+export interface RevocationLog {
+  /** Number of the latest entry that was read, told of or not; 0 before there was any. */
+  readonly last: number;
+  /** Entries up to this number may have been forgotten. */
+  readonly floor: number;
+  /** Goes up when numbers were given anew, as by another PostgreSQL: whoever follows starts over. */
+  readonly edition: number;
+  /** Up to `limit` entries beyond this number. */
+  after(seq: number, limit: number): readonly LogEntry[];
+}
+
+/** A log that is written to: every row that is read is taken, in the order of numbers, also when read again. */
+export interface OpenLog extends RevocationLog {
+  take(row: RevocationModel): void;
+  /** A reading from the very beginning has come to its end at this number. */
+  settle(last: number): void;
+  /** Forgets what expired before this time, in milliseconds since 1970. */
+  forget(now: number): void;
+}
+
+const CATALOGUE = JSON.stringify({ kind: 'catalogue' });
+
+/** Starts an empty log. */
+export function openLog(): OpenLog {
+  let entries: LogEntry[] = [];
+  const state = { last: 0, floor: 0, edition: 1 };
+  const cutAt = (index: number, last: number) => {
+    entries = entries.slice(0, index);
+    state.last = last;
+    state.edition++;
+  };
+  return {
+    get last() {
+      return state.last;
+    },
+    get floor() {
+      return state.floor;
+    },
+    get edition() {
+      return state.edition;
+    },
+    after: (seq, limit) => {
+      const from = firstBeyond(entries, seq);
+      return entries.slice(from, from + limit);
+    },
+    take(row) {
+      const { seq } = row;
+      const entry = describe(row);
+      if (seq <= state.last) {
+        const index = firstBeyond(entries, seq - 1);
+        const known = entries[index]?.seq === seq ? entries[index] : undefined;
+        // The same once more; or what nobody is told of, or needs, any longer.
+        if (seq <= state.floor || known?.data === entry?.data) return;
+        cutAt(index, seq - 1);
+      }
+      if (state.last === 0) state.floor = seq - 1;
+      state.last = seq;
+      if (entry) entries.push(entry);
+    },
+    settle(last) {
+      if (last < state.last) cutAt(firstBeyond(entries, last), last);
+    },
+    forget(now) {
+      const kept = entries.findIndex(({ expiresAt }) => expiresAt >= now);
+      const gone = entries.splice(0, kept < 0 ? entries.length : kept);
+      state.floor = gone.at(-1)?.seq ?? state.floor;
+    },
+  };
+}
+
+/** Index of the first entry with a greater number, by halving. */
+function firstBeyond(entries: readonly LogEntry[], seq: number): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((entries[middle]?.seq ?? 0) <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** What verifiers are told of a row; undefined for steps in the lives of keys that they see in the published set. */
+function describe(row: RevocationModel): LogEntry | undefined {
+  const data = dataOf(row);
+  if (data === undefined) return undefined;
+  const isRefresher = data === CATALOGUE;
+  return { seq: row.seq, expiresAt: row.expiresAt.getTime(), data, isRefresher };
+}
+
+function dataOf({ kind, key, status, version, expiresAt }: RevocationModel): string | undefined {
+  if (kind === 'session') return JSON.stringify({ kind, key, expiresAt });
+  if (kind === 'subject') return JSON.stringify({ kind, key, status, version, expiresAt });
+  if (kind === 'keys') return status === 'COMPROMISED' ? JSON.stringify({ kind: 'key', key }) : undefined;
+  return status === 'ENDED' ? JSON.stringify({ kind: 'serviceToken', key }) : CATALOGUE;
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { App } from '../../context.js';
+import { charge } from '../../domain/limits.js';
+import { issueServiceJwt } from '../../domain/service-jwts.js';
+import { rotate } from '../../domain/sessions.js';
+import { isPresented, requireService, type OAuthCaller } from './caller.js';
+import { OAuthError, send } from './errors.js';
+import { requireParameter, type Form } from './form.js';
+
+/** What a grant is asked with. */
+interface Asked {
+  request: IncomingMessage;
+  response: ServerResponse;
+  caller: OAuthCaller;
+  form: Form;
+}
+
+type Grant = (app: App, asked: Asked) => Promise<void>;
+
+/** Every grant that is answered; their names stand in the discovery document. */
+export const grants: Readonly<Record<string, Grant>> = {
+  client_credentials: giveServiceJwt,
+  refresh_token: refresh,
+};
+
+/** Answers by the grant that the form names (RFC 6749 §5). @throws {OAuthError}, {AuthError} */
+export async function answerTokenRequest(app: App, asked: Asked): Promise<void> {
+  const type = requireParameter(asked.form, 'grant_type');
+  const grant = Object.hasOwn(grants, type) ? grants[type] : undefined;
+  if (!grant) throw new OAuthError('unsupported_grant_type', `Ask for ${Object.keys(grants).join(' or ')}.`);
+  await grant(app, asked);
+}
+
+async function giveServiceJwt(app: App, { request, response, caller, form }: Asked): Promise<void> {
+  const { client, network } = caller.asService();
+  const service = await requireService(app, request, client, network, form);
+  await charge(app.limiters, 'callsByService', service.id);
+  const scopes = form.get('scope')?.split(' ').filter(Boolean);
+  const issued = await issueServiceJwt(app, service, { audience: audienceOf(form), scopes });
+  const { text, seconds, audience } = issued;
+  app.witness.exchanged({ serviceId: service.id, tokenId: service.tokenId, audience: audience.id, client });
+  const scope = issued.scopes.join(' ');
+  send(response, { access_token: text, token_type: 'Bearer', expires_in: seconds, scope });
+}
+
+/** `resource` is RFC 8707's name for it, `audience` RFC 8693's. */
+function audienceOf(form: Form): string | undefined {
+  const [audience, resource] = [form.get('audience'), form.get('resource')];
+  if (audience !== undefined && resource !== undefined && audience !== resource)
+    throw new OAuthError('invalid_target', 'One audience at a time.');
+  return audience ?? resource;
+}
+
+/**
+ * The same rotation as the mutation `refresh`. The token is its holder's proof; whoever passes it on must be let in at the
+ * graph as well: a service, the gateway, in development programs on this machine.
+ */
+async function refresh(app: App, { request, response, caller, form }: Asked): Promise<void> {
+  const { client, network } = await refresherOf(app, request, caller, form);
+  await charge(app.limiters, 'refreshFromAddress', network);
+  const tokens = await rotate(app, requireParameter(form, 'refresh_token'), client);
+  send(response, {
+    access_token: tokens.accessToken,
+    token_type: 'Bearer',
+    expires_in: secondsUntil(app, tokens.expiresAt),
+    refresh_token: tokens.refreshToken,
+    refresh_expires_in: secondsUntil(app, tokens.refreshExpiresAt),
+    scope: [...tokens.authority.permissions].sort().join(' '),
+  });
+}
+
+async function refresherOf(app: App, request: IncomingMessage, caller: OAuthCaller, form: Form) {
+  if (caller.proof && !isPresented(request, form))
+    return { client: caller.client, network: caller.client.network };
+  const asService = caller.asService();
+  const service = await requireService(app, request, asService.client, asService.network, form);
+  return { client: asService.client, network: asService.client.network ?? service.id };
+}
+
+const secondsUntil = ({ clock }: App, moment: Date): number =>
+  Math.max(0, Math.floor((moment.getTime() - clock.now()) / 1000));

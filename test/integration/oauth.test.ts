@@ -1,0 +1,390 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createRemoteJWKSet, customFetch as joseFetch, decodeJwt, jwtVerify } from 'jose';
+import * as client from 'openid-client';
+import { startApp, type TestApp } from '../harness/app.js';
+import { codeOf, refresh, whoAmI } from '../harness/calls.js';
+import { bearer, exchange, introspect, jwtOf, post, revokeBy } from '../harness/oauth.js';
+import { verify, type Person } from '../harness/people.js';
+import { openScene, type Scene } from '../harness/scene.js';
+import { as, holderOf, tokensDesk, type Holder, type TokensDesk } from '../harness/service-tokens.js';
+import { businessRoleOf, servicesDesk } from '../harness/services.js';
+import { sql } from '../harness/sql.js';
+
+const ISSUER = 'https://auth.example.test';
+
+let app: TestApp;
+let scene: Scene;
+let desk: TokensDesk;
+let owner: Person;
+let clinic: Holder;
+let billing: Holder;
+let gate: Holder;
+let ana: Person;
+beforeAll(async () => {
+  app = await startApp({ LIMITS_SCALE: '100' });
+  scene = await openScene(app);
+  owner = await scene.enter(await scene.seat(['OWNER']));
+  desk = tokensDesk(app, owner);
+  clinic = await holderOf(desk);
+  billing = await holderOf(desk);
+  gate = await holderOf(desk, ['tokens:introspect', 'tokens:revoke', 'users:read']);
+  ana = await newcomer();
+});
+afterAll(async () => {
+  await scene.close();
+  await app.close();
+});
+
+const newcomer = async () => scene.enter(await scene.seat(['USER']));
+const isValid = async (token: string) => (await verify(app, token)).valid;
+
+describe('introspection', () => {
+  it('says of an access token whose it is, for how long and what it may do', async () => {
+    const { status, headers, body } = await introspect(app, gate, ana.access);
+    const claims = decodeJwt(ana.access);
+    expect(status).toBe(200);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(body).toMatchObject({
+      active: true,
+      username: ana.username,
+      token_type: 'Bearer',
+      sub: ana.id,
+      sid: ana.sessionId,
+      aud: 'authgraph',
+      iss: ISSUER,
+      jti: claims.jti,
+      iat: claims.iat,
+      exp: claims.exp,
+      role: 'USER',
+      roles: ['USER'],
+      permissions: body.scope.split(' ').filter(Boolean),
+      subject_type: 'USER',
+    });
+    expect(body).not.toHaveProperty('service_valid');
+  });
+
+  it('tells the kinds of token apart, whatever the hint says', async () => {
+    const jwt = await jwtOf(app, clinic, { audience: billing.name });
+    const person = await newcomer();
+    const kinds = { [person.access]: person.id, [person.refresh]: person.id, [jwt]: clinic.serviceId };
+    for (const [token, sub] of Object.entries(kinds))
+      for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense'])
+        expect((await introspect(app, gate, token, { token_type_hint })).body).toMatchObject({
+          active: true,
+          sub,
+        });
+    expect((await introspect(app, gate, person.refresh)).body).toMatchObject({
+      token_type: 'refresh_token',
+      username: person.username,
+      sid: person.sessionId,
+      role: 'USER',
+    });
+    expect((await introspect(app, gate, clinic.token)).body).toMatchObject({
+      active: true,
+      sub: clinic.serviceId,
+      client_id: clinic.name,
+      jti: clinic.tokenId,
+      subject_type: 'SERVICE',
+    });
+    // Looking does not spend it.
+    expect((await refresh(app, person.refresh)).code).toBeUndefined();
+  });
+
+  it('describes the account at a service that is named, and says yes to its token all the same', async () => {
+    const permission = await scene.permission();
+    const role = `carer-${ana.username}`;
+    const roleId = await businessRoleOf(servicesDesk(app, owner), {
+      name: role,
+      serviceId: clinic.serviceId,
+      permissions: [permission],
+    });
+    const person = await newcomer();
+    const grant = (services: object[]) =>
+      scene.asOwner(
+        'mutation ($u: ID!, $s: [ServiceAccessInput!]!) { setUserServices(userId: $u, services: $s) { id } }',
+        { u: person.id, s: services },
+      );
+    const ask = async () =>
+      (await introspect(app, clinic, person.access, { service_id: clinic.serviceId })).body;
+    const asked = { active: true, sub: person.id, service_name: clinic.name };
+    expect(await ask()).toMatchObject({
+      ...asked,
+      service_valid: false,
+      service_role: null,
+      service_status: null,
+    });
+    expect((await introspect(app, clinic, person.access)).body).toEqual({ active: false });
+
+    await grant([{ serviceId: clinic.serviceId, businessRoleId: roleId }]);
+    expect(await ask()).toMatchObject({
+      ...asked,
+      service_valid: true,
+      service_role: role,
+      service_status: 'ACTIVE',
+      permissions: [permission],
+    });
+    expect((await introspect(app, clinic, person.access)).body).toMatchObject({
+      active: true,
+      sub: person.id,
+    });
+    expect((await introspect(app, clinic, person.refresh)).body).toMatchObject({
+      active: true,
+      sub: person.id,
+    });
+
+    await grant([{ serviceId: clinic.serviceId, businessRoleId: roleId, status: 'SUSPENDED' }]);
+    const suspended = await ask();
+    expect(suspended).toMatchObject({
+      ...asked,
+      service_valid: false,
+      service_role: role,
+      service_status: 'SUSPENDED',
+    });
+    expect(suspended.permissions).not.toContain(permission);
+    expect((await introspect(app, clinic, person.access)).body).toEqual({ active: false });
+  });
+
+  it('says nothing but no of a token that is not good', async () => {
+    const [gone, spent] = [await newcomer(), await newcomer()];
+    await revokeBy(app, gate, gone.access);
+    await refresh(app, spent.refresh);
+    const dead = await holderOf(desk);
+    const deadJwt = await jwtOf(app, dead, { audience: billing.name });
+    await desk.revoke(dead.tokenId);
+    const tokens = [
+      gone.access,
+      gone.refresh,
+      spent.refresh,
+      dead.token,
+      deadJwt,
+      'x',
+      'agr_x',
+      `${ana.access}x`,
+    ];
+    for (const token of tokens) {
+      const { status, body } = await introspect(app, gate, token);
+      expect([status, body]).toEqual([200, { active: false }]);
+    }
+  });
+});
+
+describe('revocation', () => {
+  it('ends whatever a service with tokens:revoke is shown, and says who did it', async () => {
+    const [one, other] = [await newcomer(), await newcomer()];
+    for (const [person, token] of [
+      [one, one.access],
+      [other, other.refresh],
+    ] as const) {
+      const { status, text } = await revokeBy(app, gate, token);
+      expect([status, text]).toEqual([200, '']);
+      expect(await isValid(person.access)).toBe(false);
+      expect((await refresh(app, person.refresh)).code).toBe('REFRESH_TOKEN_INVALID');
+    }
+    const [event] = await sql(
+      app,
+      "select * from audit_events where type = 'session.ended' and subject = $1",
+      [one.id],
+    );
+    expect(event).toMatchObject({ actor: gate.serviceId, outcome: 'SUCCESS' });
+  });
+
+  it('without the scope ends only what is the service’s own', async () => {
+    const person = await newcomer();
+    const foreign = await jwtOf(app, billing, { audience: clinic.name });
+    const own = await jwtOf(app, clinic, { audience: billing.name });
+    const spare = await holderOf(desk);
+    for (const token of [person.access, person.refresh, foreign, billing.token, 'nonsense', own, spare.token])
+      expect((await revokeBy(app, clinic, token)).status).toBe(200);
+    expect(await isValid(person.access)).toBe(true);
+    expect(await isValid(foreign)).toBe(true);
+    expect((await introspect(app, billing, billing.token)).body.active).toBe(true);
+    expect(await verify(app, own)).toEqual({ valid: false, reason: 'REVOKED' });
+    expect((await revokeBy(app, spare, spare.token)).status).toBe(200);
+    expect((await introspect(app, spare, ana.access)).status).toBe(401);
+  });
+
+  it('is for services by the graph too, where holding a token is proof enough', async () => {
+    const person = await newcomer();
+    const ask = (service: Holder) =>
+      app.graphql('mutation ($t: String!) { revoke(token: $t) }', { t: person.refresh }, as(service));
+    expect((await ask(clinic)).data['revoke']).toBe(true);
+    expect(await isValid(person.access)).toBe(false);
+    const events = await sql(
+      app,
+      "select actor from audit_events where type = 'session.ended' and subject = $1",
+      [person.id],
+    );
+    expect(events).toEqual([{ actor: clinic.serviceId }]);
+  });
+});
+
+describe('the JWT of a service', () => {
+  it('says which service shows it to which, for ten minutes, with the scopes that were asked for', async () => {
+    const { status, body } = await exchange(app, gate, { audience: billing.name, scope: 'users:read' });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 600, scope: 'users:read' });
+    const claims = decodeJwt(body.access_token);
+    expect(claims).toMatchObject({
+      iss: ISSUER,
+      aud: billing.name,
+      sub: gate.serviceId,
+      client_id: gate.name,
+      scope: 'users:read',
+      service_token: gate.tokenId,
+    });
+    expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(600);
+    const keys = createRemoteJWKSet(new URL(`${app.url}/.well-known/jwks.json`));
+    const options = { issuer: ISSUER, audience: billing.name, typ: 'at+jwt' };
+    await expect(jwtVerify(body.access_token, keys, options)).resolves.toBeDefined();
+    await expect(jwtVerify(ana.access, keys, { ...options, audience: 'authgraph' })).resolves.toBeDefined();
+  });
+
+  it('carries what its service may do elsewhere: permissions of applications, given by whoever holds them', async () => {
+    const permission = await scene.permission(`invoices:${ana.username}`);
+    const { id } = await scene.role({ rank: 29, permissions: ['services:manage'] });
+    const clerk = await scene.seat([]);
+    await scene.look('insert into user_roles (user_id, role_id) values ($1, $2)', [clerk.id, id]);
+    const refused = await tokensDesk(app, await scene.enter(clerk)).issue(clinic.serviceId, {
+      scopes: [permission],
+    });
+    expect(codeOf(refused)).toBe('FORBIDDEN');
+    const holder = await holderOf(desk, [permission]);
+    const jwt = await jwtOf(app, holder, { audience: billing.name, scope: permission });
+    const { data } = await app.graphql(
+      'query ($t: String!, $r: [String!]) { verifyToken(token: $t, requires: $r) { valid scopes } }',
+      { t: jwt, r: [permission] },
+      as(billing),
+    );
+    expect(data['verifyToken']).toEqual({ valid: true, scopes: [permission] });
+  });
+
+  it('may be asked for by id, by resource, by bearer and in the form, and is for the service itself unless said', async () => {
+    const grant = { grant_type: 'client_credentials' };
+    const secret = { client_id: clinic.name, client_secret: clinic.token };
+    const answers = [
+      await post(app, '/oauth/token', { ...grant, resource: billing.serviceId }, bearer(clinic)),
+      await post(app, '/oauth/token', {
+        ...grant,
+        ...secret,
+        audience: billing.name,
+        resource: billing.name,
+      }),
+      await post(app, '/oauth/token', { ...grant, ...secret, client_id: clinic.serviceId }),
+    ];
+    expect(answers.map(({ body }) => decodeJwt(body.access_token).aud)).toEqual([
+      billing.name,
+      billing.name,
+      clinic.name,
+    ]);
+  });
+
+  it('is good at the service that it is for alone, and makes nobody a user', async () => {
+    const jwt = await jwtOf(app, gate, { audience: billing.name });
+    const QUERY =
+      'query ($t: String!, $s: ID, $r: [String!]) { verifyToken(token: $t, serviceId: $s, requires: $r) { valid reason sessionId scopes subject { id type username permissions } user { id } } }';
+    const ask = async (service: Holder, variables: object = {}) =>
+      (await app.graphql(QUERY, { t: jwt, ...variables }, as(service))).data['verifyToken'];
+    expect(await ask(billing)).toEqual({
+      valid: true,
+      reason: null,
+      sessionId: null,
+      scopes: ['tokens:introspect', 'tokens:revoke', 'users:read'],
+      subject: {
+        id: gate.serviceId,
+        type: 'SERVICE',
+        username: gate.name,
+        permissions: ['tokens:introspect', 'tokens:revoke', 'users:read'],
+      },
+      user: null,
+    });
+    expect(await ask(clinic)).toMatchObject({ valid: false, reason: 'WRONG_AUDIENCE', subject: null });
+    expect(await ask(billing, { r: ['users:manage'] })).toMatchObject({ reason: 'MISSING_PERMISSION' });
+    expect((await introspect(app, clinic, jwt)).body).toEqual({ active: false });
+    expect((await introspect(app, billing, jwt)).body).toMatchObject({ active: true, client_id: gate.name });
+    expect((await whoAmI(app, jwt)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    expect(
+      (await post(app, '/oauth/introspect', { token: jwt }, { authorization: `Bearer ${jwt}` })).status,
+    ).toBe(401);
+  });
+
+  it('ends with its service token, and rests while its service is disabled', async () => {
+    const holder = await holderOf(desk);
+    const jwt = await jwtOf(app, holder, { audience: billing.name });
+    await desk.setStatus(holder.serviceId, 'DISABLED');
+    expect((await verify(app, jwt)).reason).toBe('SUBJECT_DISABLED');
+    expect((await exchange(app, holder)).status).toBe(401);
+    await desk.setStatus(holder.serviceId, 'ACTIVE');
+    expect((await verify(app, jwt)).valid).toBe(true);
+    await desk.revoke(holder.tokenId);
+    expect((await verify(app, jwt)).reason).toBe('REVOKED');
+    await desk.deleteService(holder.serviceId);
+    expect((await verify(app, jwt)).reason).toBe('SUBJECT_DELETED');
+  });
+});
+
+describe('refreshing', () => {
+  it('is the same rotation as in the graph', async () => {
+    const person = await newcomer();
+    const ask = (refresh_token: string) =>
+      post(app, '/oauth/token', { grant_type: 'refresh_token', refresh_token });
+    const { status, body, headers } = await ask(person.refresh);
+    expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
+    expect(body).toMatchObject({ token_type: 'Bearer', scope: expect.any(String) });
+    expect(body.expires_in).toBeGreaterThan(890);
+    expect((await ask(person.refresh)).body.refresh_token).toBe(body.refresh_token);
+    expect((await refresh(app, body.refresh_token)).code).toBeUndefined();
+    const reused = await ask(person.refresh);
+    expect([reused.status, reused.body.error, reused.body.code]).toEqual([
+      400,
+      'invalid_grant',
+      'REFRESH_TOKEN_REUSED',
+    ]);
+    expect(await isValid(body.access_token)).toBe(false);
+  });
+});
+
+describe('OAuth libraries', () => {
+  /** The issuer’s address leads to the service under test. */
+  const fetchHere = (url: string | URL, init?: object) => fetch(String(url).replace(ISSUER, app.url), init);
+
+  it('discover the doors and use them: openid-client', async () => {
+    const config = await client.discovery(
+      new URL(ISSUER),
+      gate.name,
+      gate.token,
+      client.ClientSecretBasic(),
+      {
+        [client.customFetch]: fetchHere,
+        algorithm: 'oauth2',
+      },
+    );
+    config[client.customFetch] = fetchHere;
+    const granted = await client.clientCredentialsGrant(config, {
+      resource: billing.name,
+      scope: 'users:read',
+    });
+    expect([granted.token_type, granted.scope, granted.expiresIn()]).toEqual(['bearer', 'users:read', 600]);
+    const told = await client.tokenIntrospection(config, granted.access_token);
+    expect(told).toMatchObject({ active: true, sub: gate.serviceId, aud: billing.name });
+    const person = await newcomer();
+    const next = await client.refreshTokenGrant(config, person.refresh);
+    expect((await client.tokenIntrospection(config, next.access_token)).active).toBe(true);
+    await client.tokenRevocation(config, next.refresh_token ?? '');
+    expect((await client.tokenIntrospection(config, next.access_token)).active).toBe(false);
+    await expect(client.refreshTokenGrant(config, next.refresh_token ?? '')).rejects.toMatchObject({
+      error: 'invalid_grant',
+    });
+    await expect(client.clientCredentialsGrant(config, { resource: 'nobody' })).rejects.toMatchObject({
+      error: 'invalid_target',
+    });
+  });
+
+  it('find the keys by what discovery says: jose', async () => {
+    const { jwks_uri } = (await (await fetch(`${app.url}/.well-known/openid-configuration`)).json()) as {
+      jwks_uri: string;
+    };
+    const keys = createRemoteJWKSet(new URL(jwks_uri), { [joseFetch]: fetchHere });
+    const { payload } = await jwtVerify(ana.access, keys, { issuer: ISSUER, audience: 'authgraph' });
+    expect(payload.sub).toBe(ana.id);
+  });
+});

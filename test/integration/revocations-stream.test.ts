@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startApp, type TestApp } from '../harness/app.js';
+import { basic, jwtOf, revokeBy } from '../harness/oauth.js';
+import type { Person } from '../harness/people.js';
+import { startRedis, type RedisServer } from '../harness/redis.js';
+import { openScene, type Scene } from '../harness/scene.js';
+import { holderOf, tokensDesk, type Holder, type TokensDesk } from '../harness/service-tokens.js';
+import { follow, type Following } from '../harness/streams.js';
+import { quantile, until } from '../harness/until.js';
+
+/** MEASURE=500 measures over so many, and says what it found. */
+const REVOCATIONS = Number(process.env['MEASURE'] ?? 40);
+
+let redis: RedisServer;
+let app: TestApp;
+let scene: Scene;
+let desk: TokensDesk;
+let owner: Person;
+let reader: Holder;
+let following: Following[] = [];
+beforeAll(async () => {
+  redis = await startRedis();
+  app = await startApp({ LIMITS_SCALE: '1000', REDIS_URL: redis.url });
+  scene = await openScene(app);
+  owner = await scene.enter(await scene.seat(['OWNER']));
+  desk = tokensDesk(app, owner);
+  reader = await holderOf(desk, ['tokens:revoke']);
+});
+afterAll(async () => {
+  await Promise.all(following.map((one) => one.close()));
+  await scene.close();
+  await app.close();
+  await redis.stop();
+});
+
+const listen = async (from?: string, door: TestApp = app): Promise<Following> => {
+  const one = await follow(door, basic(reader), from);
+  following = [...following, one];
+  return one;
+};
+const newcomer = async () => scene.enter(await scene.seat(['USER']));
+
+describe('the stream of revocations', () => {
+  it('tells first what is revoked already, then that it has, then what comes', async () => {
+    const [before, after] = [await newcomer(), await newcomer()];
+    await revokeBy(app, reader, before.access);
+    const stream = await listen();
+    await stream.ready();
+    const told = stream.revocations().map(({ data }) => data);
+    expect(told).toContainEqual({ kind: 'session', key: before.sessionId, expiresAt: expect.any(String) });
+    expect(told.some(({ kind }) => kind === 'catalogue')).toBe(false);
+    expect(stream.headers['content-type']).toMatch(/^text\/event-stream/);
+    expect(stream.headers['cache-control']).toMatch(/no-store/);
+    await revokeBy(app, reader, after.refresh);
+    const entry = await stream.entry((data) => data['key'] === after.sessionId);
+    expect(Number(entry.id)).toBeGreaterThan(0);
+    const ids = stream.revocations().map(({ id }) => Number(id));
+    expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
+  });
+
+  it('says how accounts, keys, service tokens and services changed, by ids alone', async () => {
+    const stream = await listen();
+    await stream.ready();
+    const person = await newcomer();
+    const asOwner = (query: string, variables: object) =>
+      app.graphql(query, variables as Record<string, unknown>, { bearer: owner.access });
+    await asOwner('mutation ($id: ID!) { suspendUser(id: $id) { id } }', { id: person.id });
+    expect(
+      (await stream.entry((data) => data['key'] === person.id && data['status'] === 'SUSPENDED')).data,
+    ).toEqual({
+      kind: 'subject',
+      key: person.id,
+      status: 'SUSPENDED',
+      version: expect.any(Number),
+      expiresAt: expect.any(String),
+    });
+    const { rotateSigningKey } = await scene.asOwner('mutation { rotateSigningKey { kid } }');
+    await scene.asOwner('mutation ($k: ID!) { revokeSigningKey(kid: $k) { kid } }', {
+      k: rotateSigningKey.kid,
+    });
+    expect((await stream.entry((data) => data['kind'] === 'key')).data).toEqual({
+      kind: 'key',
+      key: rotateSigningKey.kid,
+    });
+    const holder = await holderOf(desk);
+    await desk.setStatus(holder.serviceId, 'DISABLED');
+    await stream.entry((data) => data['key'] === holder.serviceId && data['status'] === 'SUSPENDED');
+    await desk.setStatus(holder.serviceId, 'ACTIVE');
+    await stream.entry((data) => data['key'] === holder.serviceId && data['status'] === 'ACTIVE');
+    await stream.entry((data) => data['kind'] === 'catalogue');
+    const jwt = await jwtOf(app, holder);
+    await revokeBy(app, holder, jwt);
+    const { jti } = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as {
+      jti: string;
+    };
+    await stream.entry((data) => data['kind'] === 'session' && data['key'] === jti);
+    await desk.revoke(holder.tokenId);
+    const ended = await stream.entry((data) => data['kind'] === 'serviceToken');
+    expect(ended.data).toEqual({ kind: 'serviceToken', key: holder.tokenId });
+  });
+
+  it('goes on where a reader left off, on any process, and has one start over that cannot', async () => {
+    const first = await listen();
+    await first.ready();
+    const place = String(first.revocations().at(-1)?.id);
+    const missed = await newcomer();
+    await revokeBy(app, reader, missed.access);
+    const there = await app.replica();
+    const second = await listen(place, there);
+    await second.ready();
+    expect(second.events.some(({ event }) => event === 'reset')).toBe(false);
+    expect(second.revocations().map(({ data }) => data['key'])).toContain(missed.sessionId);
+    expect(second.revocations().every(({ id }) => Number(id) > Number(place))).toBe(true);
+    for (const unknown of ['999999999', 'nonsense', '-1']) {
+      const anew = await listen(unknown);
+      await anew.ready();
+      expect(anew.events[0]).toMatchObject({ event: 'reset', data: {} });
+      expect(anew.revocations().map(({ data }) => data['key'])).toContain(missed.sessionId);
+    }
+  });
+
+  it('says each second how far it is, with the time up to which it has heard', async () => {
+    const stream = await listen();
+    await stream.ready();
+    const beat = await until('a heartbeat', () => stream.events.find(({ event }) => event === 'heartbeat'));
+    expect(beat.data).toEqual({ seq: expect.any(Number), at: expect.any(String), ageMs: expect.any(Number) });
+    expect(Number(beat.data['seq'])).toBeGreaterThanOrEqual(Number(stream.revocations().at(-1)?.id ?? 0));
+    expect(Math.abs(Date.now() - Date.parse(String(beat.data['at'])))).toBeLessThan(11_000);
+  });
+
+  it('ends when its service token does', async () => {
+    const holder = await holderOf(desk);
+    const stream = await follow(app, basic(holder));
+    await stream.ready();
+    await desk.revoke(holder.tokenId);
+    await stream.ended;
+    expect((await fetch(`${app.url}/revocations`, { headers: basic(holder) })).status).toBe(401);
+  });
+
+  it('ends when the process stops, so that readers go elsewhere', async () => {
+    const there = await app.replica();
+    const stream = await follow(there, basic(reader));
+    await stream.ready();
+    await there.close();
+    await stream.ended;
+  });
+
+  it('tells of each revocation at once, whichever process it was made at', async () => {
+    const stream = await listen(undefined, await app.replica());
+    await stream.ready();
+    const late: number[] = [];
+    for (let i = 0; i < REVOCATIONS; i++) {
+      const session = await scene.session(owner.id);
+      const answer = app.graphql(
+        'mutation ($id: ID!) { revokeSession(id: $id) }',
+        { id: session },
+        { bearer: owner.access },
+      );
+      const answered = answer.then(() => performance.now());
+      const { at } = await stream.entry((data) => data['key'] === session);
+      late.push(at - (await answered));
+    }
+    const [half, most] = [quantile(late, 0.5), quantile(late, 0.99)];
+    if (process.env['MEASURE']) process.stderr.write(`ms after the answer: p50 ${half}, p99 ${most}\n`);
+    // The promise is 100 ms at the 99th; machines that are busy with other tests are slower.
+    expect(most).toBeLessThan(1000);
+  });
+});
