@@ -272,7 +272,7 @@ export type IssueServiceTokenInput = {
   readonly expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** What the token is for, for recognition; at most 100 characters. */
   readonly label?: InputMaybe<Scalars['String']['input']>;
-  /** What it may be used for besides verifying for its own service: users:read to read accounts with their private fields, tokens:introspect to verify for other services, tokens:revoke to end sessions by their tokens. You give what you hold; tokens:revoke asks for sessions:manage. */
+  /** What it may be used for besides verifying for its own service: users:read to read accounts with their private fields, tokens:introspect to verify for other services, tokens:revoke to end tokens that it is shown; and permissions of applications, for the services that it calls. You give what you hold; tokens:revoke asks for sessions:manage. */
   readonly scopes?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
@@ -381,7 +381,7 @@ export type Mutation = {
   readonly resetUserMfa: User;
   /** Undoes deleteUser, unless the account was erased. */
   readonly restoreUser: User;
-  /** Ends an access or refresh token and its session; holding it is proof enough (RFC 7009). Unknown, ended and other issuers' tokens answer true and change nothing. A service that speaks for itself needs the scope tokens:revoke, and may end service tokens and services' JWTs as well. */
+  /** Ends an access or refresh token and its session; holding it is proof enough (RFC 7009). Unknown, ended and other issuers' tokens answer true and change nothing. A service ends its own tokens and JWTs by it too, and with tokens:revoke those of others. */
   readonly revoke: Scalars['Boolean']['output'];
   /** Ends a service token at once, everywhere; the others of its service stay. Twice is once. */
   readonly revokeServiceToken: Scalars['Boolean']['output'];
