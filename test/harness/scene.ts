@@ -194,7 +194,7 @@ const IN_AN_HOUR = () => new Date(Date.now() + 3_600_000);
 
 /** What goes on by itself: what is witnessed and mailed, and what tells of a change rather than being one. Nor do counts of tries count. */
 const BY_ITSELF =
-  /^knex|^audit_|^alert_|^security_alerts|outbox|deliveries|sightings|counts|^signing_keys|revocations/;
+  /^knex|^audit_|^alert_|^security_alerts|^limit_counters|outbox|deliveries|sightings|counts|^signing_keys|revocations/;
 
 /** What every table holds, as a short text for each: equal before and after what changes nothing. Boxes of spent tokens are emptied in time. */
 async function digestOf(look: Query): Promise<Record<string, string>> {
