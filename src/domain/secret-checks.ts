@@ -3,7 +3,15 @@ import { SessionModel } from '../db/models/session.js';
 import type { UserModel } from '../db/models/user.js';
 import type { Client } from './client.js';
 import type { Device } from './devices.js';
-import { countFailure, noteFailure, release, reserve, type Limiters, type Wanted } from './limits.js';
+import {
+  countFailure,
+  noteFailure,
+  release,
+  reserve,
+  type Limiters,
+  type Reserved,
+  type Wanted,
+} from './limits.js';
 
 /** Who tries to prove a secret of which account, and from where: it decides whose budget pays. */
 export interface Trial {
@@ -38,16 +46,20 @@ export async function withinBudget<T>(
   work: (wrong: () => void) => Promise<T>,
 ): Promise<T> {
   const reserved = await reserve(limiters, budgetsOf(trial));
-  const outcome = { isWrong: false };
+  const found = { isWrong: false };
   try {
     return await work(() => {
-      outcome.isWrong = true;
+      found.isWrong = true;
     });
   } finally {
-    if (outcome.isWrong) await noteFailure(limiters, reserved);
-    else await release(limiters, reserved);
-    if (outcome.isWrong && trial.from) await countFailure(limiters, ofStrangers(trial));
+    await (found.isWrong ? keep(limiters, trial, reserved) : release(limiters, reserved));
   }
+}
+
+/** Whoever a secret was wrong for, strangers pay for it as well: nobody gets two budgets by having a device. */
+async function keep(limiters: Limiters, trial: Trial, reserved: Reserved): Promise<void> {
+  await noteFailure(limiters, reserved);
+  if (trial.from) await countFailure(limiters, ofStrangers(trial));
 }
 
 const ofStrangers = ({ account: key }: Trial): Wanted => ({ name: 'secretChecks', key });

@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.js';
 import { escapeHtml, findInMailbox, listMailbox, type KeptMail } from '../domain/mail.js';
 import { isAtHome } from './door.js';
+import type { DoorPath } from './doors.js';
 import { sendPage } from './page.js';
 
 type Route = Record<'GET', (request: IncomingMessage, response: ServerResponse) => void | Promise<void>>;
 
 /** What only whoever develops gets: a page to begin at, and the mail that was sent nowhere. Nothing in production. */
-export function developmentRoutes(config: Config): Record<string, Route> {
+export function developmentRoutes(config: Config): Partial<Record<DoorPath, Route>> {
   if (config.production) return {};
   const { folder, hasMailbox } = config.mail;
   const front = {

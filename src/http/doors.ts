@@ -26,6 +26,9 @@ export const doorLimits = {
 
 export type DoorPath = keyof typeof doorLimits;
 
+/** A path as a page names it that stands beside it. */
+export type DoorName = DoorPath extends infer Path ? (Path extends `/${infer Name}` ? Name : never) : never;
+
 /** Whether there is anything at this path. */
 export const isDoor = (path: string): path is DoorPath => Object.hasOwn(doorLimits, path);
 

@@ -8,6 +8,7 @@ import { escapeHtml } from '../domain/mail.js';
 import { resetPassword } from '../domain/recovery.js';
 import { presentable, type AuthError, type ErrorCode } from '../errors.js';
 import { readBytes } from './body.js';
+import type { DoorName } from './doors.js';
 import { hidden, LINK_SCRIPT, PASSWORD_SCRIPT, passwordForm, WITHOUT_LINK } from './link-form.js';
 import { sendPage, type Page } from './page.js';
 import { tellWait, TOO_MANY } from './too-many.js';
@@ -15,7 +16,7 @@ import { tellWait, TOO_MANY } from './too-many.js';
 /** A page that a link in a mail opens: it shows a button, which acts, and consumes nothing by itself. */
 interface LinkPage {
   /** Its path, and where its button leads. */
-  path: string;
+  path: DoorName;
   title: string;
   /** HTML that says what the button does. */
   about?: string;
