@@ -57,7 +57,7 @@ async function prove(
   client: Client,
 ): Promise<SignedIn> {
   const user = await findByLogin(deps.db, login);
-  const device = user && deviceOf(deps, user, deviceToken);
+  const device = user && (await deviceOf(deps, deps.db, user, deviceToken));
   // One budget whichever of its names an account is tried by; a name that nobody has is counted like one.
   const account = user?.emailKey ?? lookupKey(login);
   const matches = await checkPassword(deps, { account, from: device, client }, password, user?.passwordHash);

@@ -162,6 +162,25 @@ describe('whoever guesses', () => {
     expect(codeOf(await show(app, ana.email, now.password, known.token))).toBeUndefined();
   });
 
+  it('codes with tokens gathered before there was an app has one budget with all of them', async () => {
+    const ana = await seat();
+    const gathered = [await deviceOf(app, ana), await deviceOf(app, ana), await deviceOf(app, ana)];
+    const phone = await deviceOf(app, ana);
+    const { app: codes } = await setUpFactor(app, { ...ana, ...phone, refresh: '' }, clock.now);
+    const guessed = [];
+    for (let at = 0; at < 2 * BUDGET; at++) {
+      const { token: deviceToken } = gathered[at % 3] ?? phone;
+      const waiting = await show(app, ana.email, ana.password, deviceToken);
+      const { challengeToken } = waiting.data['signIn'] ?? {};
+      guessed.push(
+        challengeToken === undefined
+          ? waiting
+          : await finish(app, String(challengeToken), wrongCode(codes), { deviceToken }),
+      );
+    }
+    expect(tally(guessed)).toEqual({ MFA_CODE_INVALID: BUDGET, RATE_LIMITED: BUDGET });
+  });
+
   it('by codes draws on the same budget, and an owner on a known device is not kept from the second step', async () => {
     const ana = await seat();
     const phone = await deviceOf(app, ana);

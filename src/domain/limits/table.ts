@@ -53,7 +53,7 @@ export const limits = {
     seconds: QUARTER,
     counted: 'postgres',
     growing: true,
-    of: 'wrong secrets from all devices together that the account knew before its password changed',
+    of: 'wrong secrets from all devices together that the account knew before its password or its app changed',
   },
   secretChecksInSession: {
     by: 'session',

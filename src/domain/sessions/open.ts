@@ -76,7 +76,13 @@ export async function openSession(
     user,
     authority: await readAuthority(unit.trx, user.id),
     refreshToken: token.text,
-    deviceToken: issueDeviceToken(deps.config.encryptionKeys, user, deviceId, deps.clock.now()),
+    deviceToken: await issueDeviceToken(
+      unit.trx,
+      deps.config.encryptionKeys,
+      user,
+      deviceId,
+      deps.clock.now(),
+    ),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import type { UserModel } from '../../db/models/user.js';
 import { transaction } from '../../db/transaction.js';
 import { badInput } from '../../errors.js';
@@ -18,9 +19,10 @@ export function requireSoundLogin(login: string): void {
 /** The device that whoever signs in to this account shows to be on, where it is one that the account knows. */
 export const deviceOf = (
   { config, clock }: SignInDeps,
+  db: Knex,
   user: UserModel,
   token: string | null | undefined,
-): Device | undefined => readDeviceToken(config.encryptionKeys, user, token, clock.now());
+): Promise<Device | undefined> => readDeviceToken(db, config.encryptionKeys, user, token, clock.now());
 
 /** Whether the account waits for its address to be confirmed; if so, another link is mailed. */
 export async function awaitsVerification(deps: SignInDeps, user: UserModel): Promise<boolean> {

@@ -86,7 +86,7 @@ async function finish(
 ): Promise<Tokens> {
   const { challenge, user } = await findWaiting(deps.db, challengeToken);
   await requireActive(deps, client, user);
-  const from = deviceOf(deps, user, deviceToken);
+  const from = await deviceOf(deps, deps.db, user, deviceToken);
   const opened = await tryCode(deps, { account: user.emailKey, from, client }, (unit) =>
     meet(deps, unit, challenge, from?.id, client, check),
   );
