@@ -84,7 +84,7 @@ export function chargeAtOnce(limiters: Limiters, name: LimitName, key: string | 
 export async function charge(limiters: Limiters, name: LimitName, key: string | null): Promise<void> {
   if (key === null) return;
   if (limits[name].counted === 'postgres') {
-    await reserve(limiters, [{ name, key }]);
+    await reserve(limiters, [{ name, key }], Infinity);
     return;
   }
   chargeAtOnce(limiters, name, key);
@@ -113,17 +113,26 @@ export interface Reserved {
   shared: Drawn[];
 }
 
+/** For how long, in milliseconds, nobody is asked about a budget whose points may all be given back. */
+const MOMENT_MS = 1000;
+
 /**
  * Takes one point of each, or none of any.
+ * @param closedMs for how long this process asks no further where there is nothing left
  * @throws {AuthError} RATE_LIMITED with the longest wait among those that have nothing left
  */
-export async function reserve(limiters: Limiters, wanted: readonly Wanted[]): Promise<Reserved> {
+export async function reserve(
+  limiters: Limiters,
+  wanted: readonly Wanted[],
+  closedMs = MOMENT_MS,
+): Promise<Reserved> {
   const own = takeOwn(limiters, wanted);
   const shared = await drawShared(limiters, wanted);
   const spent = shared.filter(({ waitMs }) => waitMs > 0);
   if (spent.length === 0) return { own, shared };
   await release(limiters, { own, shared });
-  for (const { name, key, waitMs } of spent) limiters.own[name as LimitName].close(key, waitMs);
+  for (const { name, key, waitMs } of spent)
+    limiters.own[name as LimitName].close(key, Math.min(waitMs, closedMs));
   throw tooMany(Math.max(...spent.map(({ waitMs }) => waitMs)));
 }
 

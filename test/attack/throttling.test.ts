@@ -8,6 +8,7 @@ import { countHashes } from '../harness/hashes.js';
 import { startRedis, type RedisServer } from '../harness/redis.js';
 import { openScene, type Scene, type Seated } from '../harness/scene.js';
 import { sql } from '../harness/sql.js';
+import { until } from '../harness/until.js';
 
 const SECRET = 'the-gateway-Proves-itself-with-4711';
 const behindProxy = { GATEWAY_SECRETS: SECRET, TRUSTED_PROXIES: '127.0.0.1' };
@@ -392,6 +393,18 @@ describe('two processes', () => {
     expect(checked).toBe(BUDGET);
     for (const one of [app, replica])
       expect(codeOf(await signIn(one, ana.username, ana.password))).toBe('RATE_LIMITED');
+  });
+
+  it('shut nobody out whose secrets are right, however many are looked at at once', async () => {
+    const ana = await scene.seat(['USER']);
+    const answers = await times(4 * BUDGET, (at) =>
+      signIn(at % 2 === 0 ? app : replica, ana.email, ana.password),
+    );
+    expect(tally(answers)['fine']).toBeGreaterThanOrEqual(BUDGET);
+    await until('the next one is let in everywhere', async () => {
+      const next = await Promise.all([app, replica].map((one) => signIn(one, ana.email, ana.password)));
+      return next.every((answer) => codeOf(answer) === undefined);
+    });
   });
 
   it('give nobody more tries when Redis is emptied, hangs or goes away', async () => {
