@@ -223,6 +223,17 @@ describe('whoever guesses', () => {
     }
   });
 
+  it('thousands of times a day, as from many devices, is met by the longest wait and no longer one', async () => {
+    const ana = await seat();
+    await guess(ana.email, 1);
+    const almost = 2000 * BUDGET - 1;
+    await sql(app, 'update limit_counters set failed = $1 where failed_until > now() and points = 1', [almost]);
+    await guess(ana.email, 1);
+    const limited = await signIn(app, ana.email, ana.password);
+    expect(codeOf(limited)).toBe('RATE_LIMITED');
+    expect(Math.abs(waitOf(limited) - 4 * QUARTER)).toBeLessThan(30);
+  });
+
   it('slowly is met by the same waits: failures of a day count together, however they are spread', async () => {
     const ana = await seat();
     for (let round = 0; round < BUDGET; round++) {

@@ -19,8 +19,8 @@ export interface Drawn extends Draw {
   waitMs: number;
 }
 
-/** The longest wait, as a multiple of the first one. */
-const LONGEST = 4;
+/** How often the first wait is doubled, at most. */
+const MOST_DOUBLINGS = 2;
 
 /** Names and addresses of people are not kept where counting needs none of them. */
 const storedKey = ({ name, key }: Draw): string =>
@@ -77,7 +77,7 @@ const FAIL = `
     failed_until = case when failed_until > now() then failed_until else now() + interval '1 day' end,
     points = case when ${IS_USED_UP} then greatest(points, :points) else points end,
     ends_at = case when ${IS_USED_UP} then greatest(ends_at,
-      now() + :seconds * least(power(2, ${FAILED} / :points - 1), ${LONGEST}) * interval '1 second') else ends_at end
+      now() + :seconds * power(2, least(${FAILED} / :points - 1, ${MOST_DOUBLINGS})) * interval '1 second') else ends_at end
   where key = :key
   returning points, case when failed % :points = 0
     then (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 else 0 end as "waitMs"`;
