@@ -47,13 +47,13 @@ const LOOPBACK = /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/;
 
 const HOME = /^(localhost|[a-z0-9-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
+const BY_PROXIES = /^(forwarded|via|x-forwarded-.*|x-real-ip|(cf-connecting|true-client)-ip)$/;
+
 /**
  * Whether a request was made on this machine, for this machine: by nobody's proxy, and by no page of another site whose name
  * points here for a moment.
  */
 export function isAtHome({ socket, headers }: IncomingMessage): boolean {
-  const isForwarded = ['x-forwarded-for', 'x-forwarded-host', 'forwarded', 'via'].some(
-    (name) => name in headers,
-  );
+  const isForwarded = Object.keys(headers).some((name) => BY_PROXIES.test(name));
   return LOOPBACK.test(socket.remoteAddress ?? '') && !isForwarded && HOME.test(headers.host ?? '');
 }

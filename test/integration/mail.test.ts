@@ -235,7 +235,12 @@ describe('the mailbox of whoever develops', () => {
 
   it('is for this machine alone: not for a proxy, nor for a page whose name points here', async () => {
     for (const path of ['/mailbox', '/mailbox.json']) {
-      for (const header of ['X-Forwarded-For: 203.0.113.9', 'Forwarded: for=203.0.113.9', 'Via: 1.1 proxy']) {
+      for (const header of [
+        'X-Forwarded-For: 203.0.113.9',
+        'X-Real-IP: 203.0.113.9',
+        'Forwarded: for=203.0.113.9',
+        'Via: 1.1 proxy',
+      ]) {
         const { status } = await sendRaw(app.url, [`GET ${path} HTTP/1.1`, header]);
         expect([header, status]).toEqual([header, 403]);
       }
