@@ -324,6 +324,22 @@ describe('an administrator who moves an account to have it', () => {
   });
 });
 
+describe('an administrator who corrects the address of somebody invited', () => {
+  it('gives nothing to whoever reads the mail of the wrong one', async () => {
+    const house = actingAs(app, await somebody(['OWNER']));
+    const [wrong, right] = [newcomer(), newcomer()];
+    const { email, username } = wrong;
+    const { id } = (await house.createUser({ email, username, firstName: 'Gil' })).data['createUser'];
+    const [early] = await passwordLinks(app, email, 1);
+    expect(codeOf(await house.updateUser(String(id), { email: right.email }))).toBeUndefined();
+    expect(codeOf(await house.resendInvitation(String(id)))).toBeUndefined();
+    const [link] = await passwordLinks(app, right.email, 1);
+    expect((await mailsIn(app)).filter(({ to, text }) => to === email && text.includes('undo'))).toEqual([]);
+    expect(codeOf(await reset(app, early, NEXT))).toBe('ONE_TIME_TOKEN_INVALID');
+    expect(codeOf(await reset(app, link, NEXT))).toBeUndefined();
+  });
+});
+
 describe('a link of these', () => {
   it('points to the configured address, whatever a request claims to be sent to', async () => {
     const headers = {

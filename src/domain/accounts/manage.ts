@@ -43,7 +43,10 @@ export async function updateProfile(
   });
 }
 
-/** The owner may undo it, as anybody who could move an account could have it for themselves. */
+/**
+ * The owner may undo it, as anybody who could move an account could have it for themselves. Whom an invitation went to by
+ * mistake is no owner.
+ */
 async function tellOfMove(
   deps: NoticeDeps,
   unit: Unit,
@@ -52,13 +55,18 @@ async function tellOfMove(
   changed: UserModel,
   client: Client,
 ): Promise<void> {
+  const details = { by: 'administrator' };
+  await record(unit.trx, client, { type: 'email.changed', actor: actor.id, subject: target.id, details });
+  if (isUnclaimed(target)) return;
   const id = newId();
   await noteAddressChange(unit, id, target, changed);
   await completeAddressChange(unit, id);
-  const details = { by: 'administrator' };
-  await record(unit.trx, client, { type: 'email.changed', actor: actor.id, subject: target.id, details });
   await sendChangedNotice(deps, unit, target, true, () => issueUndo(unit, id));
 }
+
+/** Nobody has ever proved to read the mail of the account's address, or signed in. */
+const isUnclaimed = ({ passwordHash, emailVerifiedAt }: UserModel) =>
+  passwordHash === null && emailVerifiedAt === null;
 
 /** Soft delete: every session ends and sign-in is refused; the row stays. @throws {AuthError} NOT_FOUND, FORBIDDEN, CONFLICT */
 export async function deleteAccount(
