@@ -4,9 +4,15 @@ import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { connectPostgres } from './postgres.js';
 import { grantRights } from './rights.js';
+import { retryOnLock } from './transaction.js';
 
 const FOLDER = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const LOCK = 7_203_110_001;
+
+/** How long a migration waits for a table, in milliseconds: everybody who wants that table waits behind it. */
+const LOCK_TIMEOUT_MS = 500;
+/** Over about two minutes; what holds a table for longer than that is somebody's to look after. */
+const TRIES = 80;
 
 /** Migrations by file name without extension, so that source and build count as the same migration. */
 const source: Knex.MigrationSource<string> = {
@@ -22,21 +28,25 @@ const source: Knex.MigrationSource<string> = {
 
 /**
  * Brings the schema up to date, and the rights of the service's role with it; `url` is its owner's. Any number of
- * processes may do so at once, as an advisory lock lets one through at a time.
+ * processes may do so at once, as an advisory lock lets one through at a time. Replicas of the version before go on meanwhile:
+ * whoever is in the way is let go first, and all of it is tried again.
  * @returns the names of the migrations that this call applied
  */
 export async function migrate(url: string): Promise<string[]> {
   return withOwnConnection(url, (db) =>
-    db.transaction(async (trx) => {
-      await trx.raw('select pg_advisory_xact_lock(?)', [LOCK]);
-      const [, applied] = (await trx.migrate.latest({ ...options, disableTransactions: true })) as [
-        number,
-        string[],
-      ];
-      await grantRights(trx);
-      return applied.map((file) => source.getMigrationName(file));
-    }),
+    retryOnLock(TRIES, Math.random, () => db.transaction((trx) => applyAll(trx))),
   );
+}
+
+async function applyAll(trx: Knex.Transaction): Promise<string[]> {
+  await trx.raw('select pg_advisory_xact_lock(?)', [LOCK]);
+  await trx.raw(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  const [, applied] = (await trx.migrate.latest({ ...options, disableTransactions: true })) as [
+    number,
+    string[],
+  ];
+  await grantRights(trx);
+  return applied.map((file) => source.getMigrationName(file));
 }
 
 /** Names of the migrations that {@link migrate} would apply. */

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import * as throttling from '../../migrations/20261122001300_throttling.js';
+import * as emailChanges from '../../migrations/20261122001400_email_changes.js';
+import { migrate } from '../../src/db/migrate.js';
+import { connectPostgres } from '../../src/db/postgres.js';
 import { startApp, type TestApp } from '../harness/app.js';
 import { codeOf, revoke, whoAmI } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { enter, join, joinAs, ownerOf, verify, type Person } from '../harness/people.js';
+import { createDatabase } from '../harness/postgres.js';
 import { startRedis, type RedisServer } from '../harness/redis.js';
 import { quantile, until } from '../harness/until.js';
 
@@ -124,5 +129,31 @@ describe('what one replica does is known to the others in under a second', () =>
     await byOwner('mutation ($u: ID!) { setUserRoles(userId: $u, roleIds: []) { id } }', { u: staff.id });
     await until('it is forbidden', async () => (await reads()) === 'FORBIDDEN', 1000);
     expect(await verify(there, staff.access)).toEqual(GOOD);
+  });
+});
+
+describe('the migrations of a new version, beside the one before', () => {
+  it('let go whoever is under way, who may hold what they want and want what they hold', async () => {
+    const database = await createDatabase();
+    await migrate(database.url);
+    const db = connectPostgres(database.url, 1);
+    for (const one of [emailChanges, throttling]) await one.down(db);
+    await db.raw("delete from knex_migrations where name ~ '(throttling|email_changes)$'");
+    await db.destroy();
+    const look = await lookInto(database.url);
+    // As a sign-in does: first the account, then the session.
+    const signingIn = await look.another();
+    await signingIn.query('begin; update users set last_sign_in_at = now()');
+    const migrating = Promise.allSettled([migrate(database.url)]);
+    await until('the migrations wait for the accounts', async () => {
+      const waiting = `select from pg_locks where not granted and relation = 'users'::regclass`;
+      return (await look(waiting)).length > 0;
+    });
+    await signingIn.query('lock table sessions in row exclusive mode');
+    await signingIn.query('commit');
+    const value = ['20261122001300_throttling', '20261122001400_email_changes'];
+    expect(await migrating).toEqual([{ status: 'fulfilled', value }]);
+    await look.close();
+    await database.drop();
   });
 });
