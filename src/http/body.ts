@@ -3,6 +3,10 @@ import type { IncomingMessage } from 'node:http';
 /** Largest body that is read, in bytes. */
 const MOST_BYTES = 100 * 1024;
 
+/** So much of a body that is too large is read and thrown away, for at most so long. */
+const MOST_DISCARDED = 16 * 1024 * 1024;
+const DISCARDING_MS = 2000;
+
 /** Why a body was not taken: an HTTP status and a sentence. */
 export class BodyRefused extends Error {
   constructor(
@@ -21,7 +25,7 @@ export function readJson(request: IncomingMessage): Promise<unknown> {
   if (!JSON_TYPE.test(type ?? '')) return refuse(415, 'Send application/json in UTF-8.');
   if (encoding !== undefined && encoding !== 'identity')
     return refuse(415, 'Compressed bodies are not taken.');
-  if (Number(length ?? 0) > MOST_BYTES) return refuse(413, `A body may have at most ${MOST_BYTES} bytes.`);
+  if (Number(length ?? 0) > MOST_BYTES) return refuseTooLarge(request, MOST_BYTES);
   return readBytes(request).then(parseJson);
 }
 
@@ -34,15 +38,38 @@ export function readBytes(request: IncomingMessage, most = MOST_BYTES): Promise<
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    request.on('data', (chunk: Buffer) => {
+    const finish = () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    const keep = (chunk: Buffer) => {
       size += chunk.length;
-      if (size > most) {
-        request.pause();
-        reject(new BodyRefused(413, `A body may have at most ${most} bytes.`));
-      } else chunks.push(chunk);
-    });
-    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+      if (size <= most) return void chunks.push(chunk);
+      request.off('data', keep).off('end', finish);
+      refuseTooLarge(request, most).catch(reject);
+    };
+    request.on('data', keep).on('end', finish);
     request.on('error', () => reject(new BodyRefused(400, 'The body broke off.')));
+  });
+}
+
+/** Refuses once the sender has finished: most of them listen no earlier, and hear nothing of a connection that is cut. */
+async function refuseTooLarge(request: IncomingMessage, most: number): Promise<never> {
+  if (Number(request.headers['content-length'] ?? 0) <= MOST_DISCARDED) await discard(request);
+  return refuse(413, `A body may have at most ${most} bytes.`);
+}
+
+function discard(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let size = 0;
+    const count = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MOST_DISCARDED) stop();
+    };
+    const stop = () => {
+      clearTimeout(late);
+      request.off('data', count).pause();
+      resolve();
+    };
+    const late = setTimeout(stop, DISCARDING_MS);
+    request.on('data', count).once('end', stop).once('close', stop);
   });
 }
 

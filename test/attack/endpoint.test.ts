@@ -228,14 +228,22 @@ describe('a body', () => {
     expect((await send(padded(102_401))).status).toBe(413);
   });
 
-  it('that does not say how long it is, is cut off there too', async () => {
-    const stream = new ReadableStream({
-      start(controller) {
-        for (let i = 0; i < 30; i++) controller.enqueue(new TextEncoder().encode(' '.repeat(5000)));
-        controller.close();
-      },
-    });
-    expect((await send(stream)).status).toBe(413);
+  it.each([30, 1000])(
+    'that does not say how long it is, is cut off there too (%i pieces)',
+    async (pieces) => {
+      const stream = new ReadableStream({
+        start(controller) {
+          for (let i = 0; i < pieces; i++) controller.enqueue(new TextEncoder().encode(' '.repeat(5000)));
+          controller.close();
+        },
+      });
+      expect((await send(stream)).status).toBe(413);
+    },
+  );
+
+  it('of many megabytes is refused where its sender hears it, each time', async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => send(padded(6_000_000))));
+    expect(answers.map(({ status }) => status)).toEqual(Array(5).fill(413));
   });
 
   it('that says it will be 8 GB is refused before it comes', async () => {

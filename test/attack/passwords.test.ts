@@ -145,12 +145,8 @@ describe('a password that is refused is refused before it is hashed', () => {
         query: 'mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }',
         variables: { input: { login: 'ana', password: 'x'.repeat(5_000_000) } },
       }),
-    }).then(
-      ({ status }) => status,
-      // The service hangs up on what it will not read.
-      () => 413,
-    );
-    expect(response).toBe(413);
+    });
+    expect(response.status).toBe(413);
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });
