@@ -195,19 +195,29 @@ export async function mailSparingly(
   await sparingly(limiters, 'mailToAddress', emailKey, work);
 }
 
+/** Counts a mail to an address that need not be anybody's. @returns false where it has had its share */
+export const countMail = (limiters: Limiters, emailKey: string): Promise<boolean> =>
+  hasShare(limiters, 'mailToAddress', emailKey);
+
+type MailBudget = 'mailToAddress' | 'noticesToAddress' | 'undoLinksToAddress';
+
 async function sparingly(
   limiters: Limiters,
-  budget: 'mailToAddress' | 'noticesToAddress' | 'undoLinksToAddress',
+  budget: MailBudget,
   emailKey: string,
   work: () => Promise<void>,
 ): Promise<void> {
+  if (await hasShare(limiters, budget, emailKey)) await work();
+}
+
+async function hasShare(limiters: Limiters, budget: MailBudget, emailKey: string): Promise<boolean> {
   try {
     await charge(limiters, budget, emailKey);
+    return true;
   } catch (error) {
-    if (error instanceof AuthError && error.code === 'RATE_LIMITED') return;
+    if (error instanceof AuthError && error.code === 'RATE_LIMITED') return false;
     throw error;
   }
-  await work();
 }
 
 /** Whose account a mail is about, and where it goes. */

@@ -4,6 +4,7 @@ import { AuthError, conflict, type FieldError } from '../errors.js';
 import {
   createAccount,
   findByLogin,
+  lookupKey,
   readNewProfile,
   requireFree,
   statusOf,
@@ -11,7 +12,7 @@ import {
 } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
-import { mailSparingly, sendSignUpNotice, sendVerification } from './mail.js';
+import { countMail, sendSignUpNotice, sendVerification } from './mail.js';
 import { hashPassword } from './passwords.js';
 import { inTheSameTime } from './same-time.js';
 import { completeTokens, openSession, type Opened } from './sessions.js';
@@ -36,10 +37,12 @@ export async function signUp(
   const profile = readNewProfile(deps, input, password);
   const isFree = await isNameFree(deps, profile);
   const passwordHash = await hashPassword(deps, password);
-  const finish = async () =>
-    (isFree ? await enrol(deps, profile, passwordHash, client) : undefined) ?? answerTaken(deps, profile);
-  // There is less to do for an address that is taken, which must not show where that is nobody's business.
-  return deps.config.accounts.requireEmailVerification ? inTheSameTime(finish()) : finish();
+  const finish = async (mayWrite: boolean) =>
+    (isFree ? await enrol(deps, profile, passwordHash, client) : undefined) ??
+    answerTaken(deps, profile, mayWrite);
+  if (!deps.config.accounts.requireEmailVerification) return finish(true);
+  // Free or taken must show neither in how much there was to do nor in how much mail may still be asked for.
+  return inTheSameTime(countMail(deps.limiters, lookupKey(profile.email)).then(finish));
 }
 
 const isConflict = (error: unknown): error is AuthError =>
@@ -103,11 +106,9 @@ async function firstSession(deps: SignInDeps, unit: Unit, user: UserModel, clien
 }
 
 /** The answer that a free address gets, and word to whom it belongs. */
-async function answerTaken(deps: SignInDeps, { email }: NewProfile): Promise<SignedUp> {
+async function answerTaken(deps: SignInDeps, { email }: NewProfile, mayWrite: boolean): Promise<SignedUp> {
   const owner = await findByLogin(deps.db, email);
-  if (owner && statusOf(owner) === 'ACTIVE')
-    await mailSparingly(deps.limiters, owner.emailKey, () =>
-      transaction(deps.db, (unit) => sendSignUpNotice(deps, unit, owner)),
-    );
+  if (mayWrite && owner && statusOf(owner) === 'ACTIVE')
+    await transaction(deps.db, (unit) => sendSignUpNotice(deps, unit, owner));
   return { kind: 'unverified', email };
 }

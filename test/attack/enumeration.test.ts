@@ -5,6 +5,7 @@ import { countHashes } from '../harness/hashes.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { mailsIn } from '../harness/mail.js';
 import { join, newcomer, ownerOf, type Person } from '../harness/people.js';
+import { openScene, type Scene } from '../harness/scene.js';
 import { until } from '../harness/until.js';
 
 let app: TestApp;
@@ -147,11 +148,14 @@ describe('what went wrong inside stays inside', () => {
 describe('where an email address must be confirmed first', () => {
   let careful: TestApp;
   let inside: Look;
+  let scene: Scene;
   beforeAll(async () => {
     careful = await startApp({ LIMITS_SCALE: '100', REQUIRE_EMAIL_VERIFICATION: 'on' });
     inside = await lookInto(careful.databaseUrl);
+    scene = await openScene(careful);
   });
   afterAll(async () => {
+    await scene.close();
     await inside.close();
     await careful.close();
   });
@@ -195,28 +199,39 @@ describe('where an email address must be confirmed first', () => {
     expect(answer.body).not.toMatch(/email/i);
   });
 
+  /** What three who ask for another link hear, where two mails may be asked for. */
+  async function asked(strict: TestApp, email: string): Promise<unknown[]> {
+    const answers: unknown[] = [];
+    for (let at = 0; at < 3; at++) {
+      const { data, errors } = await strict.graphql(
+        'mutation ($e: EmailAddress!) { resendVerificationEmail(email: $e) }',
+        { e: email },
+      );
+      answers.push(errors[0]?.extensions.code ?? data['resendVerificationEmail']);
+    }
+    return answers;
+  }
+
   it('asking for another link tells nobody whether there is such an account, however often', async () => {
     const strict = await careful.replica({ LIMITS_SCALE: '0.4' });
-    const ana = newcomer();
-    await signUp(careful, ana);
-    const resend = (email: string) =>
-      strict.graphql('mutation ($e: EmailAddress!) { resendVerificationEmail(email: $e) }', { e: email });
-    const asked = async (email: string) => {
-      const answers: unknown[] = [];
-      for (let at = 0; at < 3; at++) {
-        const { data, errors } = await resend(email);
-        answers.push(errors[0]?.extensions.code ?? data);
-      }
-      return answers;
-    };
-    const known = await asked(ana.email);
-    expect(known).toEqual([
-      { resendVerificationEmail: true },
-      { resendVerificationEmail: true },
-      'RATE_LIMITED',
-    ]);
-    expect(await asked('nobody@example.test')).toEqual(known);
-    expect(await asked(careful.owner.email)).toEqual(known);
+    const known = await asked(strict, (await scene.seat([])).email);
+    expect(known).toEqual([true, true, 'RATE_LIMITED']);
+    expect(await asked(strict, 'nobody@example.test')).toEqual(known);
+    expect(await asked(strict, careful.owner.email)).toEqual(known);
+  });
+
+  it('how many mails may still be asked for tells nobody whether a sign-up found the address taken', async () => {
+    const strict = await careful.replica({ LIMITS_SCALE: '0.4' });
+    const free = newcomer();
+    await signUp(strict, free);
+    const left = await asked(strict, free.email);
+    expect(left).toEqual([true, 'RATE_LIMITED', 'RATE_LIMITED']);
+    const gone = [{}, { suspended_at: new Date() }, { deleted_at: new Date() }];
+    for (const columns of gone) {
+      const { email } = await scene.seat([], columns);
+      await signUp(strict, newcomer({ email }));
+      expect(await asked(strict, email)).toEqual(left);
+    }
   });
 
   it('a stranger cannot flood somebody else’s letter box', async () => {
