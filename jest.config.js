@@ -11,7 +11,12 @@ export default {
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // As tsconfig.json maps them.
+    '^@authgraph/client$': '<rootDir>/packages/client/src/index.ts',
+    '^@authgraph/client/(.*)$': '<rootDir>/packages/client/src/$1.ts',
+  },
   setupFiles: ['reflect-metadata'],
   setupFilesAfterEnv: ['<rootDir>/test/harness/quiet-console.ts'],
   globalSetup: '<rootDir>/test/harness/global-setup.mjs',

@@ -1,0 +1,105 @@
+#!/usr/bin/env node
+// npm run bench:client: how fast the client library verifies, beside a bare signature check in the same process and run.
+import { spawnSync } from 'node:child_process';
+import { createPublicKey, verify } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { prepare, root } from '../scripts/prepare.mjs';
+import { median, round } from './server.mjs';
+
+const UNCACHED = 0.6; // of the bare rate
+const CACHED = 50; // times the bare rate
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    tokens: { type: 'string', default: '3000' },
+    algorithm: { type: 'string', default: 'ES256' },
+  },
+});
+const [rounds, count] = [Number(values.rounds), Number(values.tokens)];
+const HITS = 200_000;
+
+await prepare({ build: false });
+if (spawnSync(process.execPath, ['scripts/build-client.mjs'], { cwd: root, stdio: 'inherit' }).status !== 0)
+  process.exit(1);
+const { createAuthClient } = await import('../packages/client/dist/index.js');
+const { startFakeAuth } = await import('../packages/client/dist/testing.js');
+
+const auth = await startFakeAuth({ algorithm: values.algorithm });
+const client = createAuthClient({ url: auth.url, serviceToken: auth.serviceToken, cacheSize: count });
+await client.ready();
+const roles = ['ADMIN', 'STAFF'];
+const permissions = ['users:read', 'users:update', 'roles:read', 'records:read', 'records:write'];
+try {
+  process.exitCode = report(await measure());
+} finally {
+  client.close();
+  await auth.close();
+}
+
+/** Each round with tokens of its own, so that none was seen before; the order of the two halves changes. */
+async function measure() {
+  const results = [];
+  for (let turn = -1; turn < rounds; turn++) {
+    const tokens = Array.from({ length: count }, () => auth.token({ roles, permissions }));
+    const order = turn % 2 ? [bare, uncached] : [uncached, bare];
+    const row = {};
+    for (const run of order) row[run.name] = await run(tokens);
+    row.cached = await cached(tokens);
+    // The event loop never turned: let heartbeats in.
+    await sleep(300);
+    // The first one is warming up.
+    if (turn >= 0) results.push(row);
+  }
+  return results;
+}
+
+/** What nobody can do without: the check of one signature, with everything prepared. */
+async function bare(tokens) {
+  const [jwk] = auth.jwks().keys;
+  const key = createPublicKey({ key: jwk, format: 'jwk' });
+  const digest = jwk.alg === 'EdDSA' ? null : 'sha256';
+  const material = jwk.alg === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' } : key;
+  const prepared = tokens.map((token) => {
+    const at = token.lastIndexOf('.');
+    return [Buffer.from(token.slice(0, at)), Buffer.from(token.slice(at + 1), 'base64url')];
+  });
+  return rateOf(prepared.length, () => {
+    for (const [input, signature] of prepared)
+      if (!verify(digest, input, material, signature)) throw new Error('a good signature was refused');
+  });
+}
+
+async function uncached(tokens) {
+  return rateOf(tokens.length, async () => {
+    for (const token of tokens)
+      if (!(await client.verify(token)).valid) throw new Error('a good token was refused');
+  });
+}
+
+/** Texts as they come off the wire: not the very strings that were seen before. */
+async function cached(tokens) {
+  const texts = Array.from({ length: 1000 }, (_, at) => Buffer.from(tokens[at % tokens.length]).toString());
+  return rateOf(HITS, async () => {
+    for (let at = 0; at < HITS; at++)
+      if (!(await client.verify(texts[at % texts.length])).valid) throw new Error('a good token was refused');
+  });
+}
+
+async function rateOf(times, work) {
+  const startedAt = performance.now();
+  await work();
+  return (times * 1000) / (performance.now() - startedAt);
+}
+
+function report(results) {
+  const of = (name) => median(results.map((row) => row[name]));
+  const ratio = (name) => median(results.map((row) => row[name] / row.bare));
+  const line = (name, figures) => console.log(`${name.padEnd(34)} ${figures}`);
+  line(`node:crypto, bare ${values.algorithm}`, `${Math.round(of('bare'))} checks/s`);
+  line('client, a token never seen', `${Math.round(of('uncached'))} /s, ${round(ratio('uncached'))} of bare`);
+  line('client, a token seen before', `${Math.round(of('cached'))} /s, ${round(ratio('cached'))} times bare`);
+  const well = ratio('uncached') >= UNCACHED && ratio('cached') >= CACHED;
+  console.log(well ? 'well' : `too slow: at least ${UNCACHED} and ${CACHED} are asked for`);
+  return well ? 0 : 1;
+}

@@ -1,0 +1,75 @@
+import { unavailable } from './errors.js';
+import { once, type ClientEvent, type Mode } from './events.js';
+import type { Feed } from './feed.js';
+
+/** What is needed to know how things stand. */
+export interface StandingDeps {
+  readonly feed: Feed;
+  /** Whether keys and issuer are known for certain. */
+  readonly knowsWhom: () => boolean;
+  /** How old the feed may be while nobody can be asked; undefined where policy is to refuse. */
+  readonly trustForMs: number | undefined;
+  readonly announce: (event: ClientEvent) => void;
+}
+
+/** How questions are answered now, told once for each change. */
+export interface Standing {
+  mode(): Mode;
+  /** Whether tokens may be judged here, by what was heard. */
+  isLocal(): boolean;
+  /** Whether policy lets a token be trusted that nobody can be asked about. */
+  mayTrust(): boolean;
+  /** The service was asked, and answered or did not. */
+  asked(isAnswered: boolean): void;
+  look(): void;
+  /** @throws {AuthClientError} SERVICE_UNAVAILABLE after so many milliseconds */
+  untilLocal(timeoutMs: number): Promise<void>;
+  close(): void;
+}
+
+const TICK_MS = 500;
+
+export function openStanding({ feed, knowsWhom, trustForMs, announce }: StandingDeps): Standing {
+  let canAsk = true;
+  const waiting = new Set<() => void>();
+  const isLocal = () => feed.isFresh() && knowsWhom();
+  const mayTrust = () => trustForMs !== undefined && feed.ageMs() <= trustForMs;
+  const mode = (): Mode => {
+    if (isLocal()) return 'local';
+    if (canAsk) return 'remote';
+    return mayTrust() ? 'trusting' : 'refusing';
+  };
+  const tell = once<Mode>('remote', (now, before) =>
+    announce({ type: 'mode', mode: now, before, feedAgeMs: feed.ageMs() }),
+  );
+  const look = () => {
+    tell(mode());
+    if (isLocal()) for (const wake of waiting) wake();
+  };
+  const ticking = setInterval(look, TICK_MS).unref();
+  return {
+    mode,
+    isLocal,
+    mayTrust,
+    look,
+    asked(isAnswered) {
+      canAsk = isAnswered;
+      look();
+    },
+    untilLocal(timeoutMs) {
+      if (isLocal()) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const stop = (finish: () => void) => () => {
+          clearTimeout(timer);
+          waiting.delete(wake);
+          finish();
+        };
+        const wake = stop(resolve);
+        const late = stop(() => reject(unavailable('Revocations have not been heard yet.')));
+        const timer = setTimeout(late, timeoutMs);
+        waiting.add(wake);
+      });
+    },
+    close: () => clearInterval(ticking),
+  };
+}
