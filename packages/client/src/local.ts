@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { TokenRejection } from './answers.js';
+import type { TokenRejection, TokenVerification } from './answers.js';
 import { readClaims, type Expected, type Genuine } from './claims.js';
 import { MAX_TOKEN_LENGTH, parseCompact, protectedOf } from './compact.js';
 import type { Feed } from './feed.js';
@@ -19,10 +19,17 @@ export interface LocalDeps {
   readonly remembered: number;
 }
 
-/** A token that was proved, and the latest news in whose light nothing spoke against it. */
+/**
+ * A token that was proved, and the latest news in whose light nothing spoke against it. What every hit needs lies side by
+ * side: with thousands of tokens, each further object looked at is one that is not in the processor's cache.
+ */
 export interface Proved {
-  readonly genuine: Genuine;
   clearedAt: number;
+  /** Wall clock, in milliseconds, tolerance included: good before the one and from the other on. */
+  readonly endsAt: number;
+  readonly beginsAt: number;
+  readonly answer: TokenVerification;
+  readonly genuine: Genuine;
 }
 
 /** Proves tokens without asking anybody, and remembers those that it proved. */
@@ -35,7 +42,7 @@ export interface Local {
 }
 
 /** Difference between clocks that is forgiven, in seconds. */
-export const TOLERANCE_SECONDS = 5;
+const TOLERANCE_SECONDS = 5;
 const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt']);
 
 /** What a cache of tokens is keyed by: the exact text, and nothing that could be read from it. */
@@ -66,7 +73,7 @@ export function openLocal({ keys, expected, asksForeign, remembered }: LocalDeps
       const finish = (key: ReturnType<Keys['get']>): Finding => {
         if (key?.algorithm !== head.alg || !key.verifies(token)) return 'UNTRUSTED_SIGNATURE';
         const genuine = readClaims(token.claims, head.kid, whom);
-        if (typeof genuine !== 'string') proved.set(digest, { genuine, clearedAt: -1 });
+        if (typeof genuine !== 'string') proved.set(digest, provedFrom(genuine));
         return genuine;
       };
       const key = keys.get(head.kid);
@@ -74,6 +81,14 @@ export function openLocal({ keys, expected, asksForeign, remembered }: LocalDeps
     },
   };
 }
+
+const provedFrom = (genuine: Genuine): Proved => ({
+  clearedAt: -1,
+  endsAt: (genuine.expiresAt + TOLERANCE_SECONDS) * 1000,
+  beginsAt: (genuine.notBefore - TOLERANCE_SECONDS) * 1000,
+  answer: genuine.answer,
+  genuine,
+});
 
 /** Whether its time is now; asked anew at every use. `now` in seconds. */
 export function judgeTimes({ expiresAt, notBefore }: Genuine, now: number): TokenRejection | undefined {
