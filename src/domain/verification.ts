@@ -28,6 +28,8 @@ export interface TokenQuestion {
   token: string;
   /** Asks as well for access to this service. */
   serviceId?: string | null | undefined;
+  /** A service, too, asks about the token alone where it names none. */
+  tokenOnly?: boolean | null | undefined;
   /** Permissions that the subject must all have. */
   requires?: readonly string[] | null | undefined;
 }
@@ -155,9 +157,9 @@ function requireMayAsk({ actor, bearer }: Asker, token: string, subject: string 
 }
 
 /** Which service is asked about: one that asks means itself, and only with tokens:introspect another one. */
-function serviceOf({ actor }: Asker, { serviceId }: TokenQuestion): string | undefined {
+function serviceOf({ actor }: Asker, { serviceId, tokenOnly }: TokenQuestion): string | undefined {
   const asked = serviceId?.toLowerCase();
-  if (actor.kind !== 'service') return asked;
+  if (actor.kind !== 'service' || (asked === undefined && tokenOnly === true)) return asked;
   if (asked === undefined || asked === actor.id || actor.scopes.has('tokens:introspect'))
     return asked ?? actor.id;
   throw new AuthError('FORBIDDEN', { message: 'A service may only ask about itself.' });

@@ -3,7 +3,7 @@ import type { Context } from '../context.js';
 import { compromiseKey, listSigningKeys, publishNextKey } from '../domain/tokens.js';
 import { verifyToken, verifyTokens, type TokenQuestion } from '../domain/verification.js';
 import { SigningKey } from '../schema/key.js';
-import { TokenVerification, TokenVerificationRequest } from '../schema/token.js';
+import { TOKEN_ONLY, TokenVerification, TokenVerificationRequest } from '../schema/token.js';
 import { User } from '../schema/user.js';
 import { actingUser } from './actor.js';
 import { shapeKey, shapeUser } from './shapes.js';
@@ -37,9 +37,11 @@ export class TokensResolver {
       description: 'Permissions that the subject must all have.',
     })
     requires: string[] | null | undefined,
+    @Arg('tokenOnly', () => Boolean, { defaultValue: false, description: TOKEN_ONLY })
+    tokenOnly: boolean,
     @Ctx() context: Context,
   ): TokenVerification | Promise<TokenVerification> {
-    return leanQueries.verifyToken(undefined, { token, serviceId, requires }, context);
+    return leanQueries.verifyToken(undefined, { token, serviceId, requires, tokenOnly }, context);
   }
 
   @Directive('@tag(name: "internal")')

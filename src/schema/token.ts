@@ -3,6 +3,10 @@ import { describedEnum } from './enum.js';
 import { DateTime } from './scalars.js';
 import { ServiceAccess } from './service-access.js';
 
+/** Of `tokenOnly`, wherever it is asked. */
+export const TOKEN_ONLY =
+  'Asks about the token alone: a service that names no service is then told of it without regard to its own access. Not looked at where a service is named.';
+
 /** One question of `verifyTokens`. */
 @InputType({ description: 'One token to verify, and for what.' })
 export class TokenVerificationRequest {
@@ -14,6 +18,9 @@ export class TokenVerificationRequest {
     description: 'The service the token is to be used at; a service that leaves it out asks about itself.',
   })
   serviceId?: string | null;
+
+  @Field(() => Boolean, { defaultValue: false, description: TOKEN_ONLY })
+  tokenOnly?: boolean;
 
   @Field(() => [String], {
     nullable: true,

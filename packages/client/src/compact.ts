@@ -24,7 +24,12 @@ export function parseCompact(text: string): Compact | undefined {
   const claims = readObject(text.slice(afterHeader + 1, afterClaims));
   const signature = text.slice(afterClaims + 1);
   if (!header || !claims || !isCanonical(signature)) return undefined;
-  return { header, claims, input: text.slice(0, afterClaims), signature: Buffer.from(signature, 'base64url') };
+  return {
+    header,
+    claims,
+    input: text.slice(0, afterClaims),
+    signature: Buffer.from(signature, 'base64url'),
+  };
 }
 
 /** The members of the header that decide how a token is checked; undefined where one of them is no sound text. */
@@ -64,7 +69,9 @@ function readObject(part: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(json);
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject && countMembers(value) === countColons(json) ? (value as Record<string, unknown>) : undefined;
+    return isObject && countMembers(value) === countColons(json)
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }

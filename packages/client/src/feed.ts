@@ -33,7 +33,7 @@ export interface FeedMessage {
 
 /** What else hears of messages. */
 export interface FeedListeners {
-  readonly onKeys: () => void;
+  readonly onKey: (kid: string) => void;
   readonly onServiceToken: () => void;
   readonly onCatalogue: () => void;
 }
@@ -77,7 +77,7 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
   const apply = (entry: Entry) => {
     const { kind } = entry;
     newsCount++;
-    if (kind === 'key') return listeners.onKeys();
+    if (kind === 'key') return listeners.onKey(String(entry.key));
     if (kind === 'session' || kind === 'subject' || kind === 'serviceToken') {
       for (const into of coming ? [known, coming] : [known]) enter(into, entry, now(), monotonic());
       return kind === 'serviceToken' ? listeners.onServiceToken() : undefined;
@@ -112,7 +112,7 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
     take({ event, data }: FeedMessage, lagMs: number): void {
       if (event === 'revocation') apply(data as Entry);
       else if (event === 'ready') ready();
-      else if (event === 'heartbeat' && isReady) heardAt = Math.max(heardAt, monotonic() - lagMs);
+      else if (event === 'heartbeat' && isReady) heardAt = monotonic() - lagMs;
       else if (event === 'reset') {
         coming = empty();
         isReady = false;

@@ -50,8 +50,8 @@ export interface Keys {
   isSure(): boolean;
   /** Asks for a key that is not known: fetches at most once in 30 s; shared. */
   seek(kid: string): Promise<VerifyingKey | undefined>;
-  /** Keys have changed: what is held is not relied on until it was fetched again. */
-  suspect(): void;
+  /** A key is trusted no more, whatever set still holds it; and none is relied on until they were fetched again. */
+  distrust(kid: string): void;
   close(): void;
 }
 
@@ -65,6 +65,8 @@ export function openKeys({ jwksUrl, fetch, timeoutMs, monotonic, onState }: Keys
   let loading: Promise<void> | undefined;
   const closing = new AbortController();
   const timers = new Set<NodeJS.Timeout>();
+  const distrusted = new Set<string>();
+  const get = (kid: string) => (distrusted.has(kid) ? undefined : held.get(kid));
 
   const later = (milliseconds: number) => {
     if (closing.signal.aborted) return;
@@ -99,7 +101,7 @@ export function openKeys({ jwksUrl, fetch, timeoutMs, monotonic, onState }: Keys
   void load();
   const refreshing = setInterval(() => void load(), REFRESH_MS).unref();
   return {
-    get: (kid) => held.get(kid),
+    get,
     fetchCount: () => fetchCount,
     isSure: () => sureOf === doubt,
     async seek(kid) {
@@ -108,9 +110,10 @@ export function openKeys({ jwksUrl, fetch, timeoutMs, monotonic, onState }: Keys
         soughtAt = monotonic();
         await load();
       }
-      return held.get(kid);
+      return get(kid);
     },
-    suspect() {
+    distrust(kid) {
+      distrusted.add(kid);
       doubt++;
       // A fetch under way may have been answered before.
       void (loading ?? Promise.resolve()).then(load);

@@ -47,12 +47,14 @@ const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt']);
 
 /** What a cache of tokens is keyed by: the exact text, and nothing that could be read from it. */
 export function digestOf(text: string): string {
-  if (text !== latest.text) latest = { text, digest: hash('sha256', text, 'base64') };
-  return latest.digest;
+  if (text === latestText) return latestDigest;
+  latestText = text;
+  return (latestDigest = hash('sha256', text, 'base64'));
 }
 
 /** The same token is often looked at several times in a row. */
-let latest = { text: '', digest: hash('sha256', '', 'base64') };
+let latestText = '';
+let latestDigest = hash('sha256', '', 'base64');
 
 /** Opens local verification; the order of the checks is that of the service. */
 export function openLocal({ keys, expected, asksForeign, remembered }: LocalDeps): Local {

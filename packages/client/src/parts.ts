@@ -63,7 +63,7 @@ export function openParts(settings: Settings): Parts {
   const forgetServices = () => serviceAnswers.clear();
   const keeper = openFeed(
     { now, monotonic, staleAfterMs: settings.staleAfterMs },
-    { onKeys: keys.suspect, onServiceToken: forgetServices, onCatalogue: forgetServices },
+    { onKey: keys.distrust, onServiceToken: forgetServices, onCatalogue: forgetServices },
   );
   const forgetting = setInterval(keeper.forget, FORGET_MS).unref();
   const tellStream = once(false, (isUp) => announce({ type: 'stream', state: isUp ? 'up' : 'lost' }));

@@ -35,7 +35,8 @@ export function verifyAtOnce(
   if (known === undefined || !isCleared(parts, known)) return undefined;
   const now = parts.settings.clock.now();
   if (now >= known.endsAt || now < known.beginsAt) return undefined;
-  if (question.requires !== undefined) return told(parts, 'local', requiring(known.answer, question.requires));
+  if (question.requires !== undefined)
+    return told(parts, 'local', requiring(known.answer, question.requires));
   parts.telemetry.verified('local', null);
   return known.answer;
 }

@@ -922,6 +922,7 @@ export type QueryVerifyTokenArgs = {
   requires?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   serviceId?: InputMaybe<Scalars['ID']['input']>;
   token: Scalars['String']['input'];
+  tokenOnly?: Scalars['Boolean']['input'];
 };
 
 
@@ -1361,6 +1362,8 @@ export type TokenVerificationRequest = {
   readonly serviceId?: InputMaybe<Scalars['ID']['input']>;
   /** The access token, without "Bearer". */
   readonly token: Scalars['String']['input'];
+  /** Asks about the token alone: a service that names no service is then told of it without regard to its own access. Not looked at where a service is named. */
+  readonly tokenOnly?: Scalars['Boolean']['input'];
 };
 
 /** An authenticator app that waits for its first code: confirmTotp takes it, within an hour. Shown once; enrolling anew replaces it. */

@@ -1,0 +1,119 @@
+import { codeIn, type Bearer } from './fetching.js';
+import { ENDED } from './tokens.js';
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- of whichever version of Apollo Client the application has */
+
+/** What Apollo Client exports, in its third or fourth major version: `{ ApolloLink, Observable }`. */
+export interface ApolloParts<Link> {
+  readonly ApolloLink: new (handler: (operation: any, forward: any) => any) => Link;
+  readonly Observable: new (subscriber: (observer: any) => any) => any;
+}
+
+interface Result {
+  readonly errors?: readonly unknown[];
+}
+
+/**
+ * A link that shows the session's token, renews it once where it is not taken, and ends the session where the account is
+ * gone: `ApolloLink.from([createAuthLink(session, { ApolloLink, Observable }), new HttpLink({ uri })])`.
+ */
+export function createAuthLink<Link>(session: Bearer, { ApolloLink, Observable }: ApolloParts<Link>): Link {
+  return new ApolloLink(
+    (operation, forward) =>
+      new Observable((observer) => {
+        const call: Call = { session, operation, forward, observer, isOver: false, stop: () => undefined };
+        void attempt(call, undefined);
+        return () => {
+          call.isOver = true;
+          call.stop();
+        };
+      }),
+  );
+}
+
+interface Call {
+  readonly session: Bearer;
+  readonly operation: any;
+  readonly forward: any;
+  readonly observer: any;
+  isOver: boolean;
+  stop: () => void;
+}
+
+/** Sends the operation with a token; a renewed one is the last. */
+async function attempt(call: Call, renewed: string | undefined): Promise<void> {
+  const { session, operation, forward, observer } = call;
+  try {
+    const token = renewed ?? (await session.accessToken());
+    if (call.isOver) return;
+    if (token !== undefined) operation.setContext(withToken(token));
+    const subscription = forward(operation).subscribe({
+      next: (result: Result) =>
+        void take(call, codeIn(result), token, renewed !== undefined, () => observer.next(result)),
+      error: (error: unknown) =>
+        void take(call, codeOfFailure(error), token, renewed !== undefined, () => observer.error(error)),
+      complete: () => settle(call, () => observer.complete()),
+    });
+    call.stop = () => subscription.unsubscribe();
+  } catch (error) {
+    observer.error(error);
+  }
+}
+
+const withToken =
+  (token: string) =>
+  ({ headers = {} }: { headers?: Record<string, string> }) => ({
+    headers: { ...headers, authorization: `Bearer ${token}` },
+  });
+
+/** What `complete` has to wait for. */
+const pending = new WeakMap<Call, Promise<boolean>>();
+
+function take(
+  call: Call,
+  code: string | undefined,
+  token: string | undefined,
+  isLast: boolean,
+  pass: () => void,
+): void {
+  if (code !== undefined && ENDED.has(code)) void call.session.ended(code);
+  if (code !== 'UNAUTHENTICATED' || token === undefined || isLast) return pass();
+  const handled = call.session.renew(token).then((renewed) => {
+    if (renewed === undefined || call.isOver) {
+      pass();
+      return false;
+    }
+    void attempt(call, renewed);
+    return true;
+  });
+  pending.set(call, handled);
+}
+
+/** An answer that is asked for anew completes when its successor does. */
+function settle(call: Call, complete: () => void): void {
+  const handled = pending.get(call);
+  pending.delete(call);
+  if (!handled) return complete();
+  void handled.then((isRepeated) => {
+    if (!isRepeated) complete();
+  });
+}
+
+/** Of an error of the network: the answer's own code, or what its status says. */
+function codeOfFailure(error: unknown): string | undefined {
+  const { statusCode, result, bodyText } = (error ?? {}) as {
+    statusCode?: number;
+    result?: unknown;
+    bodyText?: string;
+  };
+  const told = codeIn(result) ?? codeIn(parse(bodyText));
+  return told ?? (statusCode === 401 ? 'UNAUTHENTICATED' : undefined);
+}
+
+function parse(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null');
+  } catch {
+    return undefined;
+  }
+}
