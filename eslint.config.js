@@ -67,7 +67,7 @@ const room = (files, ...owned) => ({
 
 export default tseslint.config(
   {
-    ignores: ['dist/', 'coverage/', 'node_modules/', '.data/', 'packages/client/src/generated/'],
+    ignores: ['**/dist/', 'coverage/', 'node_modules/', '.data/', 'packages/client/src/generated/'],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,

@@ -112,7 +112,7 @@ describe('what is no token of the service', () => {
       .join('.');
   const nonCanonical = (token: string) => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-    return token.slice(0, -1) + alphabet[alphabet.indexOf(token.slice(-1)) + 1];
+    return token.slice(0, -1) + alphabet.charAt(alphabet.indexOf(token.slice(-1)) + 1);
   };
   const stranger = createMint();
   const forgeries: [string, string, () => string][] = [

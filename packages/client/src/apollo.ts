@@ -55,8 +55,8 @@ function headerOf({ req, request }: ContextSource): AuthContext['authorization']
 }
 
 /** What type-graphql asks: `authChecker`, with permissions for roles, as in `@Authorized('records:read')`. */
-export async function authChecker<Context extends AuthContext>(
-  { context }: { context: Context },
+export async function authChecker(
+  { context }: { context: AuthContext },
   permissions: readonly string[],
 ): Promise<boolean> {
   await context.auth(permissions.length > 0 ? { requires: permissions } : {});

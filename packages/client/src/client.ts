@@ -59,6 +59,9 @@ export interface AuthClient {
 const ANYTHING: Question = Object.freeze({});
 const READY_MS = 10_000;
 
+/** What came from outside may be anything, whatever its type says. */
+const isReadable = (token: unknown): boolean => typeof token === 'string' && token.length <= MAX_TOKEN_LENGTH;
+
 /** Opens a client, which begins to listen at once. @throws {AuthClientError} CONFIGURATION */
 export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
   const settings = settle(options);
@@ -68,12 +71,12 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     serviceName: settings.serviceName,
     // Async, so that whatever it meets is a rejection.
     async verify(token, question = ANYTHING) {
-      if (token.length > MAX_TOKEN_LENGTH) return refusal('MALFORMED');
+      if (!isReadable(token)) return refusal('MALFORMED');
       const digest = digestOf(token);
       return verifyAtOnce(parts, digest, question) ?? verifyStepwise(parts, token, digest, question);
     },
     async verifyRemote(token, question = ANYTHING) {
-      return token.length > MAX_TOKEN_LENGTH ? refusal('MALFORMED') : askFor(parts, token, question);
+      return isReadable(token) ? askFor(parts, token, question) : refusal('MALFORMED');
     },
     verifyServiceToken: async (serviceName, token) => verifyServiceToken(parts, serviceName, token),
     getUser: async (id) => asking(parts, () => remote.user(id)),

@@ -9,7 +9,7 @@ export interface DiscoveryDeps {
 const RETRY_MS = 1000;
 
 /** Reads `issuer` from the discovery document (RFC 8414 §3), again and again until it is there. */
-export function discoverIssuer({ url, fetch, timeoutMs, onFound }: DiscoveryDeps): { close(): void } {
+export function discoverIssuer({ url, fetch, timeoutMs, onFound }: DiscoveryDeps): { close: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const closing = new AbortController();
   const read = async () => {

@@ -57,9 +57,10 @@ export function requireAuth(client: Pick<AuthClient, 'verify'>, rule: Rule = {})
 }
 
 /** Who makes a request, behind the plugin or the hook. @throws where both are missing */
-export function authOf(request: { auth?: Auth | null }): Auth {
-  if (!request.auth) throw new Error('The route has neither authPlugin nor requireAuth before it.');
-  return request.auth;
+export function authOf(request: object): Auth {
+  const { auth } = request as { auth?: Auth | null };
+  if (!auth) throw new Error('The route has neither authPlugin nor requireAuth before it.');
+  return auth;
 }
 
 /** For `setErrorHandler`: answers what `requireSelf` and the client throw inside of routes; throws other errors on. */

@@ -9,20 +9,20 @@ export interface KnownSubject {
 /** Everything that the service has said of revocations and was not over yet. */
 export interface Feed {
   /** Whether a session, or a service's JWT by its own id, was ended. */
-  isSessionRevoked(id: string): boolean;
-  isServiceTokenRevoked(id: string): boolean;
-  subject(id: string): KnownSubject | undefined;
+  readonly isSessionRevoked: (id: string) => boolean;
+  readonly isServiceTokenRevoked: (id: string) => boolean;
+  readonly subject: (id: string) => KnownSubject | undefined;
   /** Counts everything that was heard. */
-  newsCount(): number;
+  readonly newsCount: () => number;
   /** Counts changes of roles, permissions, business roles and services. */
-  edition(): number;
+  readonly edition: () => number;
   /** Wall clock, in seconds, of the latest such change that was heard: older tokens may say what is not so any more. */
-  editionAt(): number;
+  readonly editionAt: () => number;
   /** Monotonic milliseconds of the same. */
-  editionHeardAt(): number;
+  readonly editionHeardAt: () => number;
   /** Milliseconds since the service last said that this is everything; Infinity before it did. */
-  ageMs(): number;
-  isFresh(): boolean;
+  readonly ageMs: () => number;
+  readonly isFresh: () => boolean;
 }
 
 /** One message of the stream. */
@@ -120,7 +120,7 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
     },
     /** Whether the stream may go on where it was: not in the middle of a snapshot. */
     isWhole: () => isReady,
-    forget(): void {
+    forget: (): void => {
       const time = now();
       for (const ended of [known.sessions, known.serviceTokens])
         for (const [key, expiresAt] of ended) if (expiresAt < time) ended.delete(key);
@@ -140,7 +140,12 @@ function enter(into: Known, entry: Entry, now: number, heardAt: number): void {
   if (entry.kind === 'serviceToken') return void into.serviceTokens.set(key, expiresAt);
   const version = Number(entry.version ?? 0);
   if (version < (into.subjects.get(key)?.version ?? 0)) return;
-  into.subjects.set(key, { status: String(entry.status ?? 'ACTIVE'), version, expiresAt, heardAt });
+  into.subjects.set(key, {
+    status: typeof entry.status === 'string' ? entry.status : 'ACTIVE',
+    version,
+    expiresAt,
+    heardAt,
+  });
 }
 
 /** Of RFC 3339, or of milliseconds since 1970. */

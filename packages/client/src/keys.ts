@@ -20,7 +20,7 @@ const MAX_JWKS_BYTES = 65_536;
 /** A key of the service, ready to verify with. */
 export interface VerifyingKey {
   readonly algorithm: string;
-  verifies(token: Compact): boolean;
+  readonly verifies: (token: Compact) => boolean;
 }
 
 /** How often a kid that nobody knows may cause a fetch. */
@@ -43,16 +43,16 @@ export interface KeysDeps {
 
 /** The service's public keys. */
 export interface Keys {
-  get(kid: string): VerifyingKey | undefined;
+  readonly get: (kid: string) => VerifyingKey | undefined;
   /** Counts the sets that were fetched. */
-  fetchCount(): number;
+  readonly fetchCount: () => number;
   /** Whether any set was ever fetched, and none is suspected to be outdated. */
-  isSure(): boolean;
+  readonly isSure: () => boolean;
   /** Asks for a key that is not known: fetches at most once in 30 s; shared. */
-  seek(kid: string): Promise<VerifyingKey | undefined>;
+  readonly seek: (kid: string) => Promise<VerifyingKey | undefined>;
   /** A key is trusted no more, whatever set still holds it; and none is relied on until they were fetched again. */
-  distrust(kid: string): void;
-  close(): void;
+  readonly distrust: (kid: string) => void;
+  readonly close: () => void;
 }
 
 /** Begins to fetch the service's JWK set, and keeps it up to date. The last good set is kept. */

@@ -35,10 +35,10 @@ export interface Proved {
 /** Proves tokens without asking anybody, and remembers those that it proved. */
 export interface Local {
   /** A token that was proved before. */
-  known(digest: string): Proved | undefined;
+  readonly known: (digest: string) => Proved | undefined;
   /** Whether the key that it was signed with is still one of the service's. */
-  isKeyTrusted(token: Genuine): boolean;
-  prove(text: string, digest: string): Finding | Promise<Finding>;
+  readonly isKeyTrusted: (token: Genuine) => boolean;
+  readonly prove: (text: string, digest: string) => Finding | Promise<Finding>;
 }
 
 /** Difference between clocks that is forgiven, in seconds. */

@@ -4,9 +4,9 @@ import type { ClientEvent } from './events.js';
 /** Time, passed in by tests. */
 export interface Clock {
   /** Milliseconds since 1970. */
-  now(): number;
+  readonly now: () => number;
   /** Milliseconds that no change of the wall clock touches. */
-  monotonic(): number;
+  readonly monotonic: () => number;
 }
 
 /** What a client is made of. */

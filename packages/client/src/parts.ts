@@ -31,12 +31,12 @@ export interface Parts {
   readonly remote: Remote;
   readonly standing: Standing;
   /** Counts whatever could change what is thought of a token. */
-  newsCount(): number;
+  readonly newsCount: () => number;
   readonly telemetry: Telemetry;
   readonly transport: Transport;
   readonly answers: LRUCache<string, Remembered<TokenVerification>>;
   readonly serviceAnswers: LRUCache<string, Remembered<ServiceTokenVerification>>;
-  close(): void;
+  readonly close: () => void;
 }
 
 const MOST_SERVICE_TOKENS = 1000;
@@ -104,7 +104,7 @@ export function openParts(settings: Settings): Parts {
 function expectedOf(
   settings: Settings,
   onFound: () => void,
-): { get: () => Expected | undefined; close(): void } {
+): { get: () => Expected | undefined; close: () => void } {
   const { base, issuer, audience, serviceName, fetch, timeoutMs } = settings;
   let found: Expected | undefined = issuer === undefined ? undefined : { issuer, audience, serviceName };
   if (found) return { get: () => found, close: () => undefined };

@@ -14,17 +14,17 @@ export interface StandingDeps {
 
 /** How questions are answered now, told once for each change. */
 export interface Standing {
-  mode(): Mode;
+  readonly mode: () => Mode;
   /** Whether tokens may be judged here, by what was heard. */
-  isLocal(): boolean;
+  readonly isLocal: () => boolean;
   /** Whether policy lets a token be trusted that nobody can be asked about. */
-  mayTrust(): boolean;
+  readonly mayTrust: () => boolean;
   /** The service was asked, and answered or did not. */
-  asked(isAnswered: boolean): void;
-  look(): void;
+  readonly asked: (isAnswered: boolean) => void;
+  readonly look: () => void;
   /** @throws {AuthClientError} SERVICE_UNAVAILABLE after so many milliseconds */
-  untilLocal(timeoutMs: number): Promise<void>;
-  close(): void;
+  readonly untilLocal: (timeoutMs: number) => Promise<void>;
+  readonly close: () => void;
 }
 
 const TICK_MS = 500;

@@ -24,7 +24,7 @@ export interface StreamDeps {
 class Refused extends Error {}
 
 /** Listens to `GET /revocations` until it is closed: server-sent events, resumed where they broke off. */
-export function openStream(deps: StreamDeps): { close(): void } {
+export function openStream(deps: StreamDeps): { close: () => void } {
   const closing = new AbortController();
   void listen(deps, closing.signal);
   return { close: () => closing.abort() };
@@ -38,14 +38,17 @@ async function listen(deps: StreamDeps, closing: AbortSignal): Promise<void> {
     const cause: unknown = await follow(deps, closing, lastEventId, (id) => (lastEventId = id)).catch(
       (error: unknown) => error,
     );
-    if (closing.aborted) return;
     // What broke off in the middle of a snapshot has to begin again.
     if (!deps.keeper.isWhole()) lastEventId = undefined;
     failures = deps.monotonic() - startedAt > SILENCE_MS && deps.keeper.isWhole() ? 0 : failures + 1;
+    if (hasEnded(closing)) return;
     deps.onLost(cause);
     await pause(pauseMs(cause, failures), closing);
   }
 }
+
+/** Asked anew after each wait, which the compiler would not believe. */
+const hasEnded = ({ aborted }: AbortSignal): boolean => aborted;
 
 /** At once or nearly, then less and less often, never at the same time as everybody else. */
 function pauseMs(cause: unknown, failures: number): number {

@@ -6,8 +6,8 @@ export type Source = 'local' | 'remote' | 'trusted';
 
 /** Spans and counters by the API of OpenTelemetry; nothing where the application has none. */
 export interface Telemetry {
-  verified(source: Source, reason: TokenRejection | null): void;
-  observe<T>(name: string, call: () => Promise<T>): Promise<T>;
+  readonly verified: (source: Source, reason: TokenRejection | null) => void;
+  readonly observe: <T>(name: string, call: () => Promise<T>) => Promise<T>;
 }
 
 const NAME = '@authgraph/client';

@@ -23,9 +23,13 @@ export interface Operation {
 export interface Transport {
   send<T>(operation: Operation, headers: Readonly<Record<string, string>>): Promise<T>;
   /** A form to a door that is not GraphQL; answers its JSON. */
-  post(url: string, form: URLSearchParams, headers: Readonly<Record<string, string>>): Promise<unknown>;
-  isBreakerOpen(): boolean;
-  close(): void;
+  readonly post: (
+    url: string,
+    form: URLSearchParams,
+    headers: Readonly<Record<string, string>>,
+  ) => Promise<unknown>;
+  readonly isBreakerOpen: () => boolean;
+  readonly close: () => void;
 }
 
 const FIRST_PAUSE_MS = 50;

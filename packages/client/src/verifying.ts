@@ -181,14 +181,14 @@ const isAsItWas = (known: Remembered<unknown>, { at, edition, version }: Note): 
 export async function verifyServiceToken(
   parts: Parts,
   serviceName: string,
-  token: string,
+  token: unknown,
 ): Promise<ServiceTokenVerification> {
   const { serviceAnswers, standing, feed, settings } = parts;
+  if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return NO_SERVICE_TOKEN;
   const key = `${digestOf(token)} ${serviceName}`;
   const note = noteOf(parts, 'ASK');
   const known = standing.isLocal() ? serviceAnswers.get(key) : undefined;
   if (known && isAsItWas(known, note) && isUnexpired(parts, known.answer)) return known.answer;
-  if (token.length > MAX_TOKEN_LENGTH) return NO_SERVICE_TOKEN;
   const answer = await asking(parts, () => parts.remote.verifyServiceToken(serviceName, token));
   const isSettled = note.at - feed.editionHeardAt() >= SETTLING_MS && note.edition === feed.edition();
   if (answer.valid && standing.isLocal() && isSettled && settings.cacheMs > 0)

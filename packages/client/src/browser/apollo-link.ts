@@ -1,17 +1,28 @@
 import { codeIn, type Bearer } from './fetching.js';
 import { ENDED } from './tokens.js';
 
-/* eslint-disable @typescript-eslint/no-explicit-any -- of whichever version of Apollo Client the application has */
-
 /** What Apollo Client exports, in its third or fourth major version: `{ ApolloLink, Observable }`. */
 export interface ApolloParts<Link> {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the types of whichever version the application has
   readonly ApolloLink: new (handler: (operation: any, forward: any) => any) => Link;
-  readonly Observable: new (subscriber: (observer: any) => any) => any;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+  readonly Observable: new (subscriber: (observer: any) => any) => unknown;
 }
 
-interface Result {
-  readonly errors?: readonly unknown[];
+type Headers = Record<string, string>;
+
+/** What is used of an operation of Apollo Client. */
+interface Operation {
+  setContext(change: (context: { headers?: Headers }) => object): void;
 }
+
+interface Observer {
+  next(result: unknown): void;
+  error(error: unknown): void;
+  complete(): void;
+}
+
+type Forward = (operation: Operation) => { subscribe(observer: Observer): { unsubscribe(): void } };
 
 /**
  * A link that shows the session's token, renews it once where it is not taken, and ends the session where the account is
@@ -19,8 +30,8 @@ interface Result {
  */
 export function createAuthLink<Link>(session: Bearer, { ApolloLink, Observable }: ApolloParts<Link>): Link {
   return new ApolloLink(
-    (operation, forward) =>
-      new Observable((observer) => {
+    (operation: Operation, forward: Forward) =>
+      new Observable((observer: Observer) => {
         const call: Call = { session, operation, forward, observer, isOver: false, stop: () => undefined };
         void attempt(call, undefined);
         return () => {
@@ -33,9 +44,9 @@ export function createAuthLink<Link>(session: Bearer, { ApolloLink, Observable }
 
 interface Call {
   readonly session: Bearer;
-  readonly operation: any;
-  readonly forward: any;
-  readonly observer: any;
+  readonly operation: Operation;
+  readonly forward: Forward;
+  readonly observer: Observer;
   isOver: boolean;
   stop: () => void;
 }
@@ -46,12 +57,11 @@ async function attempt(call: Call, renewed: string | undefined): Promise<void> {
   try {
     const token = renewed ?? (await session.accessToken());
     if (call.isOver) return;
+    const isLast = renewed !== undefined;
     if (token !== undefined) operation.setContext(withToken(token));
     const subscription = forward(operation).subscribe({
-      next: (result: Result) =>
-        void take(call, codeIn(result), token, renewed !== undefined, () => observer.next(result)),
-      error: (error: unknown) =>
-        void take(call, codeOfFailure(error), token, renewed !== undefined, () => observer.error(error)),
+      next: (result) => take(call, codeIn(result), token, isLast, () => observer.next(result)),
+      error: (error) => take(call, codeOfFailure(error), token, isLast, () => observer.error(error)),
       complete: () => settle(call, () => observer.complete()),
     });
     call.stop = () => subscription.unsubscribe();
@@ -62,7 +72,7 @@ async function attempt(call: Call, renewed: string | undefined): Promise<void> {
 
 const withToken =
   (token: string) =>
-  ({ headers = {} }: { headers?: Record<string, string> }) => ({
+  ({ headers = {} }: { headers?: Headers }) => ({
     headers: { ...headers, authorization: `Bearer ${token}` },
   });
 

@@ -46,8 +46,8 @@ export function toHttpException(context: ExecutionContext, error: unknown): unkn
   if (!(error instanceof AuthClientError)) return error;
   if (context.getType<string>() === 'http') {
     const response = context.switchToHttp().getResponse<ResponseLike>();
-    for (const [name, value] of Object.entries(error.headers))
-      response.setHeader ? response.setHeader(name, value) : response.header?.(name, value);
+    const set = (response.setHeader ?? response.header)?.bind(response);
+    for (const [name, value] of Object.entries(error.headers)) set?.(name, value);
   }
   return new HttpException({ statusCode: error.status, ...error.toJSON() }, error.status, { cause: error });
 }

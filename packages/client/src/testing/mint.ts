@@ -22,9 +22,9 @@ export interface Mint {
   readonly audience: string;
   readonly kid: string;
   /** What `/.well-known/jwks.json` answers. */
-  jwks(): { keys: JsonWebKey[] };
+  readonly jwks: () => { keys: JsonWebKey[] };
   /** A signed access token. */
-  token(claims?: MintedClaims): string;
+  readonly token: (claims?: MintedClaims) => string;
 }
 
 export type MintAlgorithm = 'ES256' | 'EdDSA' | 'RS256';

@@ -5,8 +5,22 @@ import { refusal, type ServiceTokenVerification, type TokenVerification } from '
 import { openFakeFeed, type FakeFeed } from './feed.js';
 import { createMint, type Mint, type MintedClaims, type MintOptions } from './mint.js';
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever a test or a client says
-type Anything = Record<string, any>;
+/** Variables of the operations that a client sends. */
+interface Variables {
+  readonly requests: readonly { readonly token: string }[];
+  readonly serviceName: string;
+  readonly token: string;
+  readonly id: string;
+}
+
+/** As much as is read of a token that was minted here. */
+interface Claims {
+  readonly sub?: string;
+  readonly sid?: string;
+  readonly exp?: number;
+  readonly roles?: readonly string[];
+  readonly scope?: string;
+}
 
 /** A service that the fake auth service knows. */
 export interface FakeService {
@@ -23,18 +37,18 @@ export interface FakeAuth extends Pick<Mint, 'issuer' | 'audience' | 'jwks'> {
   readonly serviceToken: string;
   readonly feed: FakeFeed;
   /** An access token. */
-  token(claims?: MintedClaims): string;
+  readonly token: (claims?: MintedClaims) => string;
   /** Ends a session, told by the feed. */
-  revokeSession(sid: string): void;
+  readonly revokeSession: (sid: string) => void;
   /** Registers a service with a token. */
-  service(name: string, scopes?: readonly string[]): FakeService;
+  readonly service: (name: string, scopes?: readonly string[]) => FakeService;
   /** Answers `verifyToken` from now on. */
   answerWith(answer: (token: string) => TokenVerification): void;
   /** Fails every question, or stops failing. */
-  fail(isFailing: boolean): void;
+  readonly fail: (isFailing: boolean) => void;
   /** Paths and operations that were asked for, in turn, such as `VerifyTokens(3)`. */
   readonly asked: string[];
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a fake auth service is made of. */
@@ -47,107 +61,31 @@ export async function startFakeAuth(options: FakeAuthOptions = {}): Promise<Fake
   const now = options.now ?? Date.now;
   const mint = createMint(options);
   const fake = openFakeFeed(now);
-  const services = new Map<string, FakeService>();
-  const ended = new Set<string>();
-  const state = { isFailing: false, asked: [] as string[] };
-  const claimsOf = (token: string) =>
-    JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString() || '{}') as Record<
-      string,
-      unknown
-    >;
-  const byClaims = (token: string): TokenVerification => {
-    const { sub, sid, exp, roles = [], scope = '' } = claimsOf(token) as Anything;
-    if (ended.has(sid)) return refusal('REVOKED');
-    if (Number(exp) * 1000 <= now()) return refusal('EXPIRED');
-    const permissions = String(scope).split(' ').filter(Boolean);
-    const names = roles as readonly string[];
-    const who = { username: null, email: null, role: names[0] ?? null, roles: names, permissions };
-    return {
-      ...{
-        valid: true,
-        reason: null,
-        service: null,
-        sessionId: sid,
-        issuer: mint.issuer,
-        scopes: permissions,
-      },
-      subject: { id: sub, type: 'USER', ...who },
-      expiresAt: new Date(Number(exp) * 1000).toISOString(),
-    };
+  const house: House = {
+    mint,
+    now,
+    ...fake,
+    services: new Map(),
+    ended: new Set(),
+    asked: [],
+    isFailing: false,
   };
-  let answer = byClaims;
-  const register = (name: string, scopes: readonly string[] = []): FakeService => {
-    const service = { id: randomUUID(), name, token: `ags_test_${randomUUID()}`, scopes };
-    services.set(service.token, service);
-    return service;
-  };
-  const self = register('self');
-  const operations: Record<string, (variables: Anything) => unknown> = {
-    VerifyTokens: ({ requests }) => {
-      const all = requests as readonly { token: string }[];
-      state.asked.push(`VerifyTokens(${all.length})`);
-      return { verifyTokens: all.map(({ token }) => answer(token)) };
-    },
-    VerifyServiceToken: ({ serviceName, token }) => {
-      state.asked.push('VerifyServiceToken');
-      return { verifyServiceToken: judgeService(services.get(token), serviceName) };
-    },
-    UserById: ({ id }) => {
-      state.asked.push('UserById');
-      const names = { email: null, firstName: null, lastName: null };
-      return { user: { id, username: `user-${String(id).slice(0, 8)}`, status: 'ACTIVE', ...names } };
-    },
-    Revoke: ({ token }) => {
-      state.asked.push('Revoke');
-      end(String(claimsOf(token)['sid']));
-      return { revoke: true };
-    },
-  };
-  const end = (sid: string) => {
-    ended.add(sid);
-    fake.feed.revoke({ kind: 'session', key: sid });
-  };
+  const self = register(house, 'self', []);
   const server = createServer((request, response) => {
-    void (async () => {
-      const path = request.url ?? '/';
-      if (path === '/.well-known/jwks.json') {
-        state.asked.push('jwks');
-        return json(response, 200, mint.jwks());
-      }
-      if (path === '/.well-known/openid-configuration') return json(response, 200, { issuer: mint.issuer });
-      if (state.isFailing) return void request.socket.destroy();
-      if (bearerOf(request) !== self.token) return json(response, 401, { errors: [{ message: 'No.' }] });
-      if (path === '/revocations')
-        return fake.admit(response, request.headers['last-event-id'] as string | undefined);
-      if (path === '/oauth/token') {
-        const audience = new URLSearchParams(await bodyOf(request)).get('audience') ?? '';
-        state.asked.push(`token(${audience})`);
-        return json(response, 200, {
-          access_token: mint.token({ claims: { aud: audience } }),
-          expires_in: 300,
-        });
-      }
-      const { operationName, variables } = JSON.parse(await bodyOf(request)) as {
-        operationName: string;
-        variables: Anything;
-      };
-      json(response, 200, { data: operations[operationName]?.(variables) });
-    })();
+    void serve(house, self, request, response);
   });
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
+  const { issuer, audience, jwks, token } = mint;
   return {
-    ...{ issuer: mint.issuer, audience: mint.audience, jwks: mint.jwks, token: mint.token },
+    ...{ issuer, audience, jwks, token, feed: fake.feed, asked: house.asked, serviceToken: self.token },
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{
-      serviceToken: self.token,
-      feed: fake.feed,
-      asked: state.asked,
-      service: register,
-      revokeSession: end,
+    service: (name, scopes = []) => register(house, name, scopes),
+    revokeSession: (sid) => endSession(house, sid),
+    answerWith(answer) {
+      house.answer = answer;
     },
-    answerWith: (next) => void (answer = next),
     fail(isFailing) {
-      state.isFailing = isFailing;
+      house.isFailing = isFailing;
       if (isFailing) fake.feed.cut();
     },
     async close() {
@@ -157,6 +95,95 @@ export async function startFakeAuth(options: FakeAuthOptions = {}): Promise<Fake
     },
   };
 }
+
+/** Everything that the fake knows. */
+interface House extends ReturnType<typeof openFakeFeed> {
+  readonly mint: Mint;
+  readonly now: () => number;
+  readonly services: Map<string, FakeService>;
+  readonly ended: Set<string>;
+  readonly asked: string[];
+  isFailing: boolean;
+  answer?: (token: string) => TokenVerification;
+}
+
+function register({ services }: House, name: string, scopes: readonly string[]): FakeService {
+  const service = { id: randomUUID(), name, token: `ags_test_${randomUUID()}`, scopes };
+  services.set(service.token, service);
+  return service;
+}
+
+function endSession({ ended, feed }: House, sid: string): void {
+  ended.add(sid);
+  feed.revoke({ kind: 'session', key: sid });
+}
+
+const claimsOf = (token: string) =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString() || '{}') as Claims;
+
+function judge({ ended, now, mint }: House, token: string): TokenVerification {
+  const { sub = '', sid = '', exp = 0, roles = [], scope = '' } = claimsOf(token);
+  if (ended.has(sid)) return refusal('REVOKED');
+  if (exp * 1000 <= now()) return refusal('EXPIRED');
+  const permissions = scope.split(' ').filter(Boolean);
+  const names = { username: null, email: null, role: roles[0] ?? null, roles };
+  return {
+    ...{ valid: true, reason: null, service: null, sessionId: sid, issuer: mint.issuer, scopes: permissions },
+    subject: { id: sub, type: 'USER', ...names, permissions },
+    expiresAt: new Date(exp * 1000).toISOString(),
+  };
+}
+
+async function serve(
+  house: House,
+  self: FakeService,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { url: path } = request;
+  const { issuer, jwks } = house.mint;
+  if (path === '/.well-known/openid-configuration') return json(response, 200, { issuer });
+  if (path === '/.well-known/jwks.json') {
+    house.asked.push('jwks');
+    return json(response, 200, jwks());
+  }
+  if (house.isFailing) return void request.socket.destroy();
+  if (bearerOf(request) !== self.token) return json(response, 401, { errors: [{ message: 'No.' }] });
+  if (path === '/revocations') return house.admit(response, request.headers['last-event-id']?.toString());
+  const body = await bodyOf(request);
+  json(response, 200, path === '/oauth/token' ? exchange(house, body) : execute(house, body));
+}
+
+function exchange({ asked, mint }: House, form: string): object {
+  const aud = new URLSearchParams(form).get('audience') ?? '';
+  asked.push(`token(${aud})`);
+  return { access_token: mint.token({ claims: { aud } }), expires_in: 300 };
+}
+
+function execute(house: House, body: string): object {
+  const { operationName, variables } = JSON.parse(body) as { operationName: string; variables: Variables };
+  const isMany = operationName === 'VerifyTokens';
+  house.asked.push(isMany ? `${operationName}(${variables.requests.length})` : operationName);
+  return { data: OPERATIONS[operationName]?.(house, variables) };
+}
+
+const OPERATIONS: Readonly<Record<string, (house: House, variables: Variables) => object>> = {
+  VerifyTokens: (house, { requests }) => {
+    const answer = house.answer ?? ((token: string) => judge(house, token));
+    return { verifyTokens: requests.map(({ token }) => answer(token)) };
+  },
+  VerifyServiceToken: ({ services }, { serviceName, token }) => ({
+    verifyServiceToken: judgeService(services.get(token), serviceName),
+  }),
+  UserById: (_house, { id }) => {
+    const names = { email: null, firstName: null, lastName: null };
+    return { user: { id, username: `user-${id.slice(0, 8)}`, status: 'ACTIVE', ...names } };
+  },
+  Revoke: (house, { token }) => {
+    endSession(house, claimsOf(token).sid ?? '');
+    return { revoke: true };
+  },
+};
 
 function judgeService(service: FakeService | undefined, name: string): ServiceTokenVerification {
   const no = { valid: false, service: null, scopes: [], expiresAt: null };
