@@ -11,7 +11,7 @@ export function startExpress(auth: AuthClient, port = 0): Promise<Running> {
   const requireOwn = requireSelfOr('records:read');
   app.get('/records/:patientId', requireAuth(auth), (request, response) => {
     requireOwn(authOf(request).subject, request.params['patientId']);
-    response.json(recordsOf(String(request.params['patientId'])));
+    response.json(recordsOf(request.params['patientId']));
   });
   app.post(
     '/records/:patientId',
@@ -19,7 +19,7 @@ export function startExpress(auth: AuthClient, port = 0): Promise<Running> {
     express.json(),
     (request, response) => {
       const { finding } = request.body as { finding: string };
-      addRecord(String(request.params['patientId']), finding);
+      addRecord(request.params['patientId'], finding);
       response.status(201).json({ by: authOf(request).subject.id });
     },
   );

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache, Observable } from '@apollo/client';
+import {
+  createAuthLink,
+  createSession,
+  memoryStorage,
+  type Session,
+  type SessionChange,
+} from '@authgraph/client/browser';
+import { createMint } from '@authgraph/client/testing';
+
+/** The service, as far as a browser sees it; and a graph behind a gateway that wants its latest token. */
+function makeService() {
+  const mint = createMint();
+  const state = {
+    refreshToken: randomUUID(),
+    accessToken: '',
+    refreshes: 0,
+    fault: undefined as string | undefined,
+    isDown: false,
+    asked: [] as { authorization: string | null; body: string; url: string }[],
+  };
+  const payload = (ttlSeconds = 900) => {
+    state.refreshToken = randomUUID();
+    state.accessToken = mint.token({ ttlSeconds });
+    return { accessToken: state.accessToken, refreshToken: state.refreshToken, deviceToken: 'device-1' };
+  };
+  const fault = (code: string) =>
+    Response.json({ errors: [{ message: code, extensions: { code } }], data: null });
+  const answer = (query: string, variables: Record<string, string>) => {
+    if (state.fault) return fault(state.fault);
+    if (query.includes('signIn('))
+      return Response.json({ data: { signIn: { __typename: 'AuthPayload', ...payload() } } });
+    if (query.includes('revoke(')) return Response.json({ data: { revoke: true } });
+    if (!query.includes('refresh(')) return undefined;
+    state.refreshes++;
+    if (variables['refreshToken'] !== state.refreshToken) return fault('REFRESH_TOKEN_REUSED');
+    return Response.json({ data: { refresh: payload() } });
+  };
+  const fetching: typeof fetch = async (input, init) => {
+    const request = new Request(input, init);
+    const { url, headers } = request;
+    const body = await request.text();
+    state.asked.push({ authorization: headers.get('authorization'), body, url });
+    if (state.isDown) throw new TypeError('fetch failed');
+    const { query = '', variables = {} } = JSON.parse(body || '{}') as {
+      query?: string;
+      variables?: Record<string, string>;
+    };
+    const own = answer(query, variables);
+    if (own) return own;
+    const isGood = headers.get('authorization') === `Bearer ${state.accessToken}`;
+    return isGood
+      ? Response.json({ data: { me: { id: '1', __typename: 'User' } } })
+      : fault('UNAUTHENTICATED');
+  };
+  return { state, fetching, payload };
+}
+
+const url = 'https://gateway.test/graphql';
+const sessions: Session[] = [];
+afterEach(() => {
+  for (const session of sessions.splice(0)) session.close();
+});
+
+/** A tab: its sessions share what the browser keeps. */
+function openTab(service: ReturnType<typeof makeService>, storage = memoryStorage(), name = randomUUID()) {
+  const changes: SessionChange[] = [];
+  let offset = 0;
+  const session = createSession({
+    url,
+    storage,
+    name,
+    fetch: service.fetching,
+    now: () => Date.now() + offset,
+  });
+  session.subscribe((change) => changes.push(change));
+  sessions.push(session);
+  return { session, storage, name, changes, later: (seconds: number) => (offset += seconds * 1000) };
+}
+
+const ask = (session: Session) =>
+  session.fetch(url, { method: 'POST', body: JSON.stringify({ query: '{ me { id } }' }) });
+const CREDENTIALS = { login: 'ana', password: 'a password' };
+
+test('whoever signs in is known by every request to the graph, and by none to anybody else', async () => {
+  const service = makeService();
+  const { session } = openTab(service);
+  expect(await session.accessToken()).toBeUndefined();
+  expect(await session.signIn(CREDENTIALS)).toEqual({ kind: 'signed-in' });
+  expect(await (await ask(session)).json()).toMatchObject({ data: { me: { id: '1' } } });
+  await session.fetch('https://elsewhere.test/', { method: 'POST', body: '{}' });
+  expect(service.state.asked.map(({ authorization }) => authorization)).toEqual([
+    null,
+    `Bearer ${service.state.accessToken}`,
+    null,
+  ]);
+});
+
+test('a hundred requests when the token is due exchange it once, without showing the old one', async () => {
+  const service = makeService();
+  const { session, later } = openTab(service);
+  await session.signIn(CREDENTIALS);
+  later(850);
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => ask(session).then((answer) => answer.json())),
+  );
+  expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+  expect(answers[0]).toMatchObject({ data: { me: { id: '1' } } });
+  expect(service.state.refreshes).toBe(1);
+  expect(service.state.asked.find(({ body }) => body.includes('refresh('))?.authorization).toBeNull();
+});
+
+test('a token that is not taken is renewed, and the request repeated once', async () => {
+  const service = makeService();
+  const { session } = openTab(service);
+  await session.signIn(CREDENTIALS);
+  service.state.accessToken = 'another one';
+  expect(await (await ask(session)).json()).toMatchObject({ data: { me: { id: '1' } } });
+  expect(service.state.refreshes).toBe(1);
+});
+
+test.each(['REFRESH_TOKEN_REUSED', 'ACCOUNT_DELETED'])(
+  '%s signs out, and the device stays known',
+  async (code) => {
+    const service = makeService();
+    const { session, changes, later } = openTab(service);
+    await session.signIn(CREDENTIALS);
+    later(900);
+    service.state.fault = code;
+    expect(await session.accessToken()).toBeUndefined();
+    expect(changes.at(-1)).toEqual({ type: 'signed-out', code });
+    service.state.fault = undefined;
+    await session.signIn(CREDENTIALS);
+    expect(service.state.asked.at(-1)?.body).toContain('"deviceToken":"device-1"');
+  },
+);
+
+test('an account that the graph says is deleted is signed out', async () => {
+  const service = makeService();
+  const { session, changes } = openTab(service);
+  await session.signIn(CREDENTIALS);
+  service.state.fault = 'ACCOUNT_DELETED';
+  await ask(session);
+  expect(changes.at(-1)).toEqual({ type: 'signed-out', code: 'ACCOUNT_DELETED' });
+  expect(await session.accessToken()).toBeUndefined();
+});
+
+test('a service that is away signs nobody out', async () => {
+  const service = makeService();
+  const { session, later } = openTab(service);
+  await session.signIn(CREDENTIALS);
+  const token = service.state.accessToken;
+  service.state.isDown = true;
+  later(860);
+  expect(await session.accessToken()).toBe(token);
+  later(60);
+  await expect(session.accessToken()).rejects.toMatchObject({ code: 'NETWORK' });
+  service.state.isDown = false;
+  expect(await session.accessToken()).toBe(service.state.accessToken);
+});
+
+test('what one tab does, the other has done', async () => {
+  const service = makeService();
+  const one = openTab(service);
+  const other = openTab(service, one.storage, one.name);
+  const heard = new Promise<SessionChange>((resolve) => other.session.subscribe(resolve));
+  await one.session.signIn(CREDENTIALS);
+  expect(await heard).toEqual({ type: 'signed-in' });
+  expect(await other.session.accessToken()).toBe(service.state.accessToken);
+  const gone = new Promise<SessionChange>((resolve) => one.session.subscribe(resolve));
+  await other.session.signOut();
+  expect(await gone).toEqual({ type: 'signed-out' });
+  expect(await one.session.accessToken()).toBeUndefined();
+  expect(service.state.asked.at(-1)?.body).toContain('revoke(');
+});
+
+test('Apollo Client asks with the token, once more where it was not taken', async () => {
+  const service = makeService();
+  const { session } = openTab(service);
+  await session.signIn(CREDENTIALS);
+  service.state.accessToken = 'another one';
+  const link = ApolloLink.from([
+    createAuthLink(session, { ApolloLink, Observable }),
+    new HttpLink({ uri: url, fetch: service.fetching }),
+  ]);
+  const graph = new ApolloClient({ link, cache: new InMemoryCache() });
+  const { data } = await graph.query<{ me: { id: string } }>({ query: gql('{ me { id } }') });
+  expect(data?.me.id).toBe('1');
+  expect(service.state.refreshes).toBe(1);
+});
