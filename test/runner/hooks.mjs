@@ -10,11 +10,17 @@ const TYPESCRIPT = /\.ts(\?|$)/;
 const JEST_GLOBALS = 'jest-globals:';
 const NAMES = 'afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest, test';
 
+/** The client library, by the names that it is published under, as tsconfig.json maps them. */
+const CLIENT = new URL('../../packages/client/src/', import.meta.url);
+const OWN = /^@authgraph\/client(?:\/([a-z]+))?$/;
+
 const compiled = new Map();
 
 export async function resolve(specifier, context, next) {
   const { parentURL = '' } = context;
   const [file = ''] = FILE.exec(parentURL) ?? [];
+  const own = OWN.exec(specifier);
+  if (own) return { url: new URL(`${own[1] ?? 'index'}.ts`, CLIENT).href, format: 'module', shortCircuit: true };
   if (specifier === '@jest/globals') return { url: JEST_GLOBALS + file, shortCircuit: true };
   if (!specifier.startsWith('.') || !TYPESCRIPT.test(parentURL)) return next(specifier, context);
   const found = await next(specifier.replace(/\.js$/, '.ts'), context);
