@@ -8,6 +8,12 @@ await main(() => {
   const folder = resolve(process.argv[2] ?? join(root, 'packages', 'client', 'dist'));
   rmSync(folder, { recursive: true, force: true });
   const tsc = join(root, 'node_modules', 'typescript', 'lib', 'tsc.js');
-  const status = runNode([tsc, '-p', join(root, 'packages', 'client', 'tsconfig.build.json'), '--outDir', folder]);
+  const status = runNode([
+    tsc,
+    '-p',
+    join(root, 'packages', 'client', 'tsconfig.build.json'),
+    '--outDir',
+    folder,
+  ]);
   if (status !== 0) throw new Unprepared('The client was not built. See above.');
 });

@@ -20,7 +20,8 @@ export async function resolve(specifier, context, next) {
   const { parentURL = '' } = context;
   const [file = ''] = FILE.exec(parentURL) ?? [];
   const own = OWN.exec(specifier);
-  if (own) return { url: new URL(`${own[1] ?? 'index'}.ts`, CLIENT).href, format: 'module', shortCircuit: true };
+  if (own)
+    return { url: new URL(`${own[1] ?? 'index'}.ts`, CLIENT).href, format: 'module', shortCircuit: true };
   if (specifier === '@jest/globals') return { url: JEST_GLOBALS + file, shortCircuit: true };
   if (!specifier.startsWith('.') || !TYPESCRIPT.test(parentURL)) return next(specifier, context);
   const found = await next(specifier.replace(/\.js$/, '.ts'), context);
