@@ -65,6 +65,35 @@ describe('a service that asks the auth service', () => {
     expect(new Set(answers.map(({ reason }) => reason))).toEqual(new Set(['MISSING_PERMISSION']));
   });
 
+  test('hears of what is ended elsewhere, and needs no question for it', async () => {
+    await client.ready();
+    const sessions = await Promise.all(Array.from({ length: 5 }, () => enter(app, ana)));
+    for (const { access } of sessions) expect((await client.verify(access)).valid).toBe(true);
+    for (const { access } of sessions) {
+      await app.graphql('mutation ($token: String!) { revoke(token: $token) }', { token: access });
+      const reason = () => client.verify(access).then((answer) => answer.reason ?? undefined);
+      expect(await until('it is heard', reason, 1500)).toBe('REVOKED');
+    }
+    expect(client.status()).toMatchObject({ mode: 'local', isBreakerOpen: false });
+  });
+
+  test('shows another service what is made for it alone, and is known there by it', async () => {
+    const desk = tokensDesk(app, owner);
+    const other = await holderOf(desk);
+    const there = clientOf(app.url, other, { serviceName: other.name });
+    await Promise.all([client.ready(), there.ready()]);
+    const { authorization = '' } = await client.callHeaders({ audience: other.name });
+    const token = authorization.replace('Bearer ', '');
+    const known = { valid: true, subject: { id: holder.serviceId, type: 'SERVICE', username: holder.name } };
+    expect(await there.verify(token)).toMatchObject(known);
+    expect(await there.verifyRemote(token)).toMatchObject(known);
+    expect((await client.verify(token)).valid).toBe(false);
+    await desk.setStatus(holder.serviceId, 'DISABLED');
+    const reason = () => there.verify(token).then((answer) => answer.reason ?? undefined);
+    expect(await until('it is heard', reason, 1500)).toBe('SUBJECT_DISABLED');
+    await desk.setStatus(holder.serviceId, 'ACTIVE');
+  });
+
   test('reads accounts, knows services by their tokens, and ends sessions', async () => {
     expect(await client.getUser(ana.id)).toMatchObject({
       id: ana.id,
@@ -100,7 +129,7 @@ test('the auth service may be killed and come back under load: no wrong yes, no 
   const onEvent = (event: ClientEvent) => {
     if (event.type === 'breaker') states.push(event.state);
   };
-  const client = clientOf(program.url, holder, { onEvent, retries: 1, timeoutMs: 500 });
+  const client = clientOf(program.url, holder, { onEvent, retries: 1, timeoutMs: 500, staleAfterSeconds: 2 });
   const seen = { yes: 0, no: 0, unavailable: 0, wrong: [] as unknown[] };
   let isOver = false;
   const load = async (token: string, isGood: boolean) => {

@@ -10,7 +10,7 @@ import type { Mode } from './events.js';
 import { digestOf } from './local.js';
 import { settle, type AuthClientOptions } from './options.js';
 import { openParts, type Parts } from './parts.js';
-import { askFor, asking, verifyAtOnce, verifyServiceToken, verifyStepwise } from './verifying.js';
+import { askFor, asking, revoke, verifyAtOnce, verifyServiceToken, verifyStepwise } from './verifying.js';
 
 /** How to speak to another service. */
 export interface CallHeadersOptions {
@@ -80,7 +80,7 @@ export function createAuthClient(options: AuthClientOptions = {}): AuthClient {
     },
     verifyServiceToken: async (serviceName, token) => verifyServiceToken(parts, serviceName, token),
     getUser: async (id) => asking(parts, () => remote.user(id)),
-    revoke: async (token) => asking(parts, () => remote.revoke(token)),
+    revoke: async (token) => revoke(parts, token),
     callHeaders: async (asked = {}) => callHeaders(parts, asked),
     ready: ({ timeoutMs = READY_MS } = {}) => standing.untilLocal(timeoutMs),
     status: () => ({

@@ -118,6 +118,11 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
         isReady = false;
       }
     },
+    /** Takes down what this client itself has ended, and will hear of. */
+    end(id: string): void {
+      newsCount++;
+      for (const into of coming ? [known, coming] : [known]) into.sessions.set(id, now() + REMEMBERED_MS);
+    },
     /** Whether the stream may go on where it was: not in the middle of a snapshot. */
     isWhole: () => isReady,
     forget: (): void => {

@@ -27,6 +27,8 @@ export interface Remembered<A> {
 export interface Parts {
   readonly settings: Settings;
   readonly feed: Feed;
+  /** Takes down what this client itself has ended. */
+  readonly end: (id: string) => void;
   readonly local: Local;
   readonly remote: Remote;
   readonly standing: Standing;
@@ -87,6 +89,7 @@ export function openParts(settings: Settings): Parts {
   });
   return {
     ...{ settings, feed: keeper.feed, standing, telemetry, transport, serviceAnswers },
+    end: (id) => keeper.end(id),
     newsCount: () => keeper.feed.newsCount() + keys.fetchCount(),
     answers: new LRUCache({ max: settings.cacheSize }),
     local: openLocal({

@@ -177,6 +177,15 @@ function rememberedFor(
 const isAsItWas = (known: Remembered<unknown>, { at, edition, version }: Note): boolean =>
   at < known.until && known.edition === edition && known.version === version;
 
+/** Ends a token and its session, at the service and, where it is a genuine one, here before anybody tells. */
+export async function revoke(parts: Parts, token: string): Promise<boolean> {
+  const isDone = await asking(parts, () => parts.remote.revoke(token));
+  const digest = digestOf(token);
+  const found = parts.local.known(digest)?.genuine ?? (await parts.local.prove(token, digest));
+  if (isDone && typeof found !== 'string') parts.end(found.endedBy);
+  return isDone;
+}
+
 /** Whether this is a live token of that service; remembered for a moment while revocations are heard. */
 export async function verifyServiceToken(
   parts: Parts,
