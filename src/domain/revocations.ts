@@ -1,7 +1,7 @@
 import { RevocationModel } from '../db/models/revocation.js';
 import type { Unit } from '../db/transaction.js';
-import { LONGEST_ACCESS_TOKEN_SECONDS } from '../config.js';
 import { announce, openFeed, type Announced, type Feed, type FeedDeps } from './revocations/feed.js';
+import { ENTRY_LIFE_SECONDS } from './revocations/log.js';
 
 export { openFeed, type Feed, type FeedDeps };
 export type { LogEntry } from './revocations/log.js';
@@ -35,7 +35,7 @@ export function revoke(feed: Announced, unit: Unit, ...entries: Revocation[]): v
 async function append(unit: Unit, entries: Revocation[]): Promise<void> {
   if (entries.length === 0) return;
   await unit.trx.raw('select pg_advisory_xact_lock(?)', [APPEND_LOCK]);
-  const expiresAt = unit.trx.raw("now() + ? * interval '1 second'", [LONGEST_ACCESS_TOKEN_SECONDS + 60]);
+  const expiresAt = unit.trx.raw("clock_timestamp() + ? * interval '1 second'", [ENTRY_LIFE_SECONDS]);
   await RevocationModel.query(unit.trx)
     .insert(
       entries.map((entry) => ({

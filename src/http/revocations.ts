@@ -114,8 +114,7 @@ function tell(app: App, reader: Reader): boolean {
   while (response.writableLength < MOST_WAITING) {
     const entries = log.after(reader.place, ENTRIES_AT_ONCE);
     if (entries.length === 0) return greet(app, reader);
-    const wanted = reader.isReady || reader.place > 0 ? entries : entries.filter((one) => !one.isRefresher);
-    response.write(wanted.map(told).join(''));
+    response.write(entries.map(told).join(''));
     reader.place = entries.at(-1)?.seq ?? reader.place;
   }
   return false;

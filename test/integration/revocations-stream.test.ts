@@ -48,7 +48,10 @@ describe('the stream of revocations', () => {
     await stream.ready();
     const told = stream.revocations().map(({ data }) => data);
     expect(told).toContainEqual({ kind: 'session', key: before.sessionId, expiresAt: expect.any(String) });
-    expect(told.some(({ kind }) => kind === 'catalogue')).toBe(false);
+    // Roles were made before it came: tokens from then may say more than is so.
+    const changes = told.filter(({ kind }) => kind === 'catalogue').map(({ at }) => Date.parse(String(at)));
+    expect(changes.length).toBeGreaterThan(0);
+    expect(Math.abs(Math.max(...changes) - Date.now())).toBeLessThan(120_000);
     expect(stream.headers['content-type']).toMatch(/^text\/event-stream/);
     expect(stream.headers['cache-control']).toMatch(/no-store/);
     await revokeBy(app, reader, after.refresh);

@@ -1,4 +1,11 @@
+import { LONGEST_ACCESS_TOKEN_SECONDS } from '../../config.js';
 import type { RevocationModel } from '../../db/models/revocation.js';
+
+/** How long an entry is kept: until no token is left that is older than it. */
+export const ENTRY_LIFE_SECONDS = LONGEST_ACCESS_TOKEN_SECONDS + 60;
+
+/** A change is seen by all soon after its entry was written, once it is committed. */
+const SEEN_AFTER_SECONDS = 5;
 
 /** One entry of the feed as verifiers elsewhere are told of it. */
 export interface LogEntry {
@@ -7,8 +14,6 @@ export interface LogEntry {
   readonly expiresAt: number;
   /** JSON; the shapes stand in docs/revocations.md. */
   readonly data: string;
-  /** Says that what was remembered is out of date, which is nothing to somebody who remembers nothing yet. */
-  readonly isRefresher: boolean;
 }
 
 /** The live entries of the feed in their order, for whoever follows it from outside. */
@@ -31,8 +36,6 @@ export interface OpenLog extends RevocationLog {
   /** Forgets what expired before this time, in milliseconds since 1970. */
   forget(now: number): void;
 }
-
-const CATALOGUE = JSON.stringify({ kind: 'catalogue' });
 
 /** Starts an empty log. */
 export function openLog(): OpenLog {
@@ -96,14 +99,17 @@ function firstBeyond(entries: readonly LogEntry[], seq: number): number {
 /** What verifiers are told of a row; undefined for steps in the lives of keys that they see in the published set. */
 function describe(row: RevocationModel): LogEntry | undefined {
   const data = dataOf(row);
-  if (data === undefined) return undefined;
-  const isRefresher = data === CATALOGUE;
-  return { seq: row.seq, expiresAt: row.expiresAt.getTime(), data, isRefresher };
+  return data === undefined ? undefined : { seq: row.seq, expiresAt: row.expiresAt.getTime(), data };
 }
 
 function dataOf({ kind, key, status, version, expiresAt }: RevocationModel): string | undefined {
   if (kind === 'session') return JSON.stringify({ kind, key, expiresAt });
   if (kind === 'subject') return JSON.stringify({ kind, key, status, version, expiresAt });
   if (kind === 'keys') return status === 'COMPROMISED' ? JSON.stringify({ kind: 'key', key }) : undefined;
-  return status === 'ENDED' ? JSON.stringify({ kind: 'serviceToken', key }) : CATALOGUE;
+  if (status === 'ENDED') return JSON.stringify({ kind: 'serviceToken', key });
+  return JSON.stringify({ kind: 'catalogue', at: new Date(seenByAll(expiresAt)) });
 }
+
+/** When tokens began to say what is so since this entry, in milliseconds since 1970. */
+const seenByAll = (expiresAt: Date): number =>
+  expiresAt.getTime() - (ENTRY_LIFE_SECONDS - SEEN_AFTER_SECONDS) * 1000;
