@@ -5,7 +5,7 @@ const MOST_BYTES = 100 * 1024;
 
 /** So much of a body that is too large is read and thrown away, for at most so long. */
 const MOST_DISCARDED = 16 * 1024 * 1024;
-const DISCARDING_MS = 2000;
+const DISCARDING_MS = 10_000;
 
 /** Why a body was not taken: an HTTP status and a sentence. */
 export class BodyRefused extends Error {
