@@ -28,7 +28,23 @@ const FEDERATION = `extend schema
   @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@tag", "@inaccessible"])
 `;
 
+const ROOTS = {
+  Query: 'What may be asked: accounts, roles, services, the record, and whether a token may be trusted.',
+  Mutation:
+    'What may be done: entering and leaving, looking after one’s own account, recovery, administration.',
+};
+
 function codeFirst(): GraphQLSchema {
+  const schema = assemble();
+  // The library writes these two itself, and has no words for them.
+  for (const [name, description] of Object.entries(ROOTS)) {
+    const type = schema.getType(name);
+    if (type) type.description = description;
+  }
+  return schema;
+}
+
+function assemble(): GraphQLSchema {
   return buildSchemaSync({
     resolvers: [
       AuthResolver,

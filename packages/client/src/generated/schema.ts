@@ -305,6 +305,7 @@ export type MfaMethod =
   /** A six-digit code from an authenticator app. */
   | 'TOTP';
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type Mutation = {
   readonly __typename?: 'Mutation';
   /** Takes note of an alert, for holders of alerts:manage; one that was taken note of before stays as it is. */
@@ -436,17 +437,20 @@ export type Mutation = {
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationAcknowledgeAlertArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationChangeEmailArgs = {
   newEmail: Scalars['EmailAddress']['input'];
   password: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationChangePasswordArgs = {
   currentPassword: Scalars['String']['input'];
   keepThisSession?: InputMaybe<Scalars['Boolean']['input']>;
@@ -454,303 +458,360 @@ export type MutationChangePasswordArgs = {
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationConfirmEmailChangeArgs = {
   token: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationConfirmTotpArgs = {
   code: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationCreateBusinessRoleArgs = {
   input: CreateBusinessRoleInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationCreatePermissionArgs = {
   description?: InputMaybe<Scalars['String']['input']>;
   name: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationCreateRoleArgs = {
   input: CreateRoleInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationCreateServiceArgs = {
   input: CreateServiceInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationCreateUserArgs = {
   input: CreateUserInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationDeleteBusinessRoleArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationDeleteMeArgs = {
   password: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationDeletePermissionArgs = {
   name: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationDeleteRoleArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationDeleteServiceArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationDeleteUserArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationDisableMfaArgs = {
   code: Scalars['String']['input'];
   password: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationEnrollTotpArgs = {
   password: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationEraseUserArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationExportUserDataArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationForgotPasswordArgs = {
   email: Scalars['EmailAddress']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationIssueServiceTokenArgs = {
   input?: InputMaybe<IssueServiceTokenInput>;
   serviceId: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationPasskeyChallengeOptionsArgs = {
   challengeToken: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationPasskeyRegistrationOptionsArgs = {
   password: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationPasskeySignInOptionsArgs = {
   login?: InputMaybe<Scalars['String']['input']>;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRefreshArgs = {
   refreshToken: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRegenerateRecoveryCodesArgs = {
   password: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRegisterPasskeyArgs = {
   name?: InputMaybe<Scalars['String']['input']>;
   response: Scalars['JSON']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationReinstateUserArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRemovePasskeyArgs = {
   id: Scalars['ID']['input'];
   password: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRenamePasskeyArgs = {
   id: Scalars['ID']['input'];
   name: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationResendInvitationArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationResendVerificationEmailArgs = {
   email: Scalars['EmailAddress']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationResetPasswordArgs = {
   newPassword: Scalars['String']['input'];
   token: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationResetUserMfaArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRestoreUserArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRevokeArgs = {
   token: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRevokeServiceTokenArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRevokeSessionArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRevokeSigningKeyArgs = {
   kid: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRevokeUserSessionsArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationRotateServiceTokenArgs = {
   id: Scalars['ID']['input'];
   overlapSeconds?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationSetUserRolesArgs = {
   roleIds: ReadonlyArray<Scalars['ID']['input']>;
   userId: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationSetUserServicesArgs = {
   services: ReadonlyArray<ServiceAccessInput>;
   userId: Scalars['ID']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationSignInArgs = {
   input: SignInInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationSignInWithPasskeyArgs = {
   deviceToken?: InputMaybe<Scalars['String']['input']>;
   response: Scalars['JSON']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationSignOutArgs = {
   everywhere?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationSignUpArgs = {
   input: SignUpInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationStepUpArgs = {
   code: Scalars['String']['input'];
   method?: InputMaybe<MfaMethod>;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationStepUpWithPasskeyArgs = {
   response: Scalars['JSON']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationSuspendUserArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationUndoEmailChangeArgs = {
   token: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationUpdateBusinessRoleArgs = {
   id: Scalars['ID']['input'];
   input: UpdateBusinessRoleInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationUpdateMeArgs = {
   input: UpdateMeInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationUpdateRoleArgs = {
   id: Scalars['ID']['input'];
   input: UpdateRoleInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationUpdateServiceArgs = {
   id: Scalars['ID']['input'];
   input: UpdateServiceInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationUpdateUserArgs = {
   id: Scalars['ID']['input'];
   input: UpdateUserInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationVerifyEmailArgs = {
   token: Scalars['String']['input'];
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationVerifyMfaArgs = {
   input: VerifyMfaInput;
 };
 
 
+/** What may be done: entering and leaving, looking after one’s own account, recovery, administration. */
 export type MutationVerifyMfaWithPasskeyArgs = {
   challengeToken: Scalars['String']['input'];
   deviceToken?: InputMaybe<Scalars['String']['input']>;
@@ -803,6 +864,7 @@ export type Permission = {
   readonly name: Scalars['String']['output'];
 };
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type Query = {
   readonly __typename?: 'Query';
   /** Sign-ins, failures, denials, verifications, new and deleted accounts by day, role and service; for holders of reports:read. At most 366 days. */
@@ -842,6 +904,7 @@ export type Query = {
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryAccessReportArgs = {
   from: Scalars['Date']['input'];
   serviceId?: InputMaybe<Scalars['ID']['input']>;
@@ -849,6 +912,7 @@ export type QueryAccessReportArgs = {
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryAuditEventsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   filter?: InputMaybe<AuditFilter>;
@@ -856,11 +920,13 @@ export type QueryAuditEventsArgs = {
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryBusinessRoleArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryBusinessRolesArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -868,17 +934,20 @@ export type QueryBusinessRolesArgs = {
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryRoleArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryRolesArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QuerySecurityAlertsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -886,22 +955,26 @@ export type QuerySecurityAlertsArgs = {
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryServiceArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryServicesArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryUserArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryUsersArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   before?: InputMaybe<Scalars['String']['input']>;
@@ -912,12 +985,14 @@ export type QueryUsersArgs = {
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryVerifyServiceTokenArgs = {
   serviceName: Scalars['String']['input'];
   token: Scalars['String']['input'];
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryVerifyTokenArgs = {
   requires?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   serviceId?: InputMaybe<Scalars['ID']['input']>;
@@ -926,6 +1001,7 @@ export type QueryVerifyTokenArgs = {
 };
 
 
+/** What may be asked: accounts, roles, services, the record, and whether a token may be trusted. */
 export type QueryVerifyTokensArgs = {
   requests: ReadonlyArray<TokenVerificationRequest>;
 };
