@@ -227,7 +227,9 @@ describe('whoever guesses', () => {
     const ana = await seat();
     await guess(ana.email, 1);
     const almost = 2000 * BUDGET - 1;
-    await sql(app, 'update limit_counters set failed = $1 where failed_until > now() and points = 1', [almost]);
+    await sql(app, 'update limit_counters set failed = $1 where failed_until > now() and points = 1', [
+      almost,
+    ]);
     await guess(ana.email, 1);
     const limited = await signIn(app, ana.email, ana.password);
     expect(codeOf(limited)).toBe('RATE_LIMITED');
