@@ -1,8 +1,9 @@
-import type { AddressInfo } from 'node:net';
+import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { systemClock } from './clock.js';
 import { ConfigError, type Config } from './config.js';
-import type { App } from './context.js';
+import { contextOf, type App } from './context.js';
 import { startEmbeddedPostgres } from './db/embedded.js';
 import { migrate, pendingMigrations } from './db/migrate.js';
 import { connectPostgres } from './db/postgres.js';
@@ -13,6 +14,7 @@ import { openAlerts } from './domain/alerts.js';
 import { signWith } from './domain/audit.js';
 import { openCatalogue, type Catalogue } from './domain/catalogue.js';
 import type { Clock } from './domain/clock.js';
+import { openIssuers } from './domain/issuers.js';
 import { openSealer } from './domain/ledger.js';
 import { openLimiters, purgeLimits } from './domain/limits.js';
 import { openPostman, openTemplates } from './domain/mail.js';
@@ -30,32 +32,24 @@ import { openWitness, purgeSightings } from './domain/witness.js';
 import { openDoors } from './http.js';
 import { openLog } from './log.js';
 import { openGraphQL } from './http/graphql.js';
+import { listen } from './http/listen.js';
 import { openLocations } from './http/location.js';
 import { decisive, DOCUMENT_LIMITS, documentLimits } from './permissions/document-limits.js';
 import { credentialMutations } from './permissions/table.js';
+import type { Running } from './running.js';
 import { buildSchema } from './schema/index.js';
 
+export { systemClock } from './clock.js';
+
 /** A running service. */
-export interface RunningApp {
-  url: string;
+export interface RunningApp extends Running {
   /** Where the data is: the embedded PostgreSQL, or the one that DATABASE_URL names. */
   database: 'embedded' | 'external';
   /** The owner made for an empty database, at its first start only. */
   firstOwner: FirstOwner | undefined;
-  log: Logger;
-  /** Not ready any more → no new connections → what is in flight ends, within ten seconds → everything is closed. */
-  close(): Promise<void>;
 }
 
-/** How long a balancer may take to see that we are not ready any more, in milliseconds; until then all is answered. */
-const LEAVE_MS = 3000;
-/** How long requests in flight may take to end, in milliseconds. */
-const DRAIN_MS = 10_000;
-const SWEEP_MS = 50;
 const PURGE_EVERY_MS = 60_000;
-
-/** The machine's own time. */
-export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 /** Puts the service together, brings its database up to date and listens. */
 export async function createApp(
@@ -151,6 +145,8 @@ async function openParts(
   closing.push(() => feed.close());
   const keyring = await openKeyring({ db: vital, feed, config, log });
   closing.push(() => keyring.close());
+  const issuers = openIssuers({ issuers: config.issuers, own: config.tokens.issuer, clock, log });
+  closing.push(() => issuers.close());
   const named = { defaultRole: config.accounts.defaultRole, mfaRole: config.mfa.requiredFrom };
   const catalogue = await openCatalogue({ db: vital, feed }, named);
   requireRole(catalogue, 'DEFAULT_ROLE', named.defaultRole);
@@ -175,6 +171,7 @@ async function openParts(
     vital,
     feed,
     keyring,
+    issuers,
     catalogue,
     remembered: rememberAccess(),
     serviceTokens,
@@ -240,23 +237,12 @@ function keepTidy(app: App): () => void {
 
 async function serve(app: App, closing: (() => unknown)[]): Promise<{ url: string; open: () => void }> {
   const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
-  const graphql = await openGraphQL(app, buildSchema(), [limits]);
+  const graphql = await openGraphQL(app, buildSchema(), [limits], (request, client) =>
+    contextOf(app, request, client),
+  );
   closing.push(() => graphql.close());
   const doors = openDoors(app, graphql);
-  const { server } = doors;
-  await new Promise<void>((resolve, reject) =>
-    server.once('error', reject).listen(app.config.http.port, app.config.http.host, resolve),
-  );
-  closing.push(async () => {
-    doors.drain();
-    if (app.config.production) await delay(LEAVE_MS);
-    const closed = new Promise((resolve) => server.close(resolve));
-    // Again and again: a connection whose request was under way is idle only once it is answered.
-    const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-    const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    await closed;
-    clearInterval(sweeping);
-    clearTimeout(timer);
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, open: doors.open };
+  const { url, close } = await listen(doors, app.config);
+  closing.push(close);
+  return { url, open: doors.open };
 }

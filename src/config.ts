@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { requiredInProduction, statelessMistakes, statelessVariables } from './config/stateless.js';
+import { issuerVariables, readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
 import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
 import { mailOf, mailVariables } from './config/mail.js';
 import { webhookKey, webhookMistakes } from './config/webhook.js';
@@ -116,6 +118,8 @@ export const variables = {
   AUDIT_RETENTION_DAYS: whole()
     .refine((days) => days === 0 || (days >= 30 && days <= 36_500), 'must be 0, or from 30 to 36500')
     .default(0),
+  ...issuerVariables,
+  ...statelessVariables,
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 } as const;
 
@@ -153,11 +157,12 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const production = given['NODE_ENV'] === 'production';
   // A list says the same of each of its parts.
   const mistakes = parsed.success ? [] : [...new Set(parsed.error.issues.map(describeIssue))];
-  mistakes.push(...webhookMistakes(given));
+  const { issuers, mistakes: wrongIssuers } = readTrustedIssuers(given);
+  mistakes.push(...webhookMistakes(given), ...wrongIssuers, ...statelessMistakes(given));
   if (parsed.success) mistakes.push(...webauthnMistakes(parsed.data));
   if (production) mistakes.push(...productionMistakes(given));
   if (!parsed.success || mistakes.length > 0) throw new ConfigError(mistakes);
-  return group(parsed.data, production, secretsOf(parsed.data));
+  return group(parsed.data, production, secretsOf(parsed.data), issuers);
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
@@ -168,13 +173,7 @@ function describeIssue(issue: z.core.$ZodIssue): string {
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['SIGN_UP_REQUIRED']);
 
 function productionMistakes(given: Record<string, string | undefined>): string[] {
-  const required = {
-    PUBLIC_URL: 'the https address people reach the service at',
-    ENCRYPTION_KEYS: 'it seals signing keys',
-    PASSWORD_PEPPERS: 'it is mixed into every password hash',
-    GATEWAY_SECRETS: 'the gateway proves itself with it',
-  };
-  const missing = Object.entries(required).filter(([name]) => given[name] === undefined);
+  const missing = Object.entries(requiredInProduction(given)).filter(([name]) => given[name] === undefined);
   const mistakes = missing.map(([name, why]) => `${name} must be set in production: ${why}`);
   if (given['PUBLIC_URL'] !== undefined && !given['PUBLIC_URL'].startsWith('https://'))
     mistakes.push('PUBLIC_URL must be https in production');
@@ -185,7 +184,7 @@ function productionMistakes(given: Record<string, string | undefined>): string[]
   return mistakes;
 }
 
-function group(v: Variables, production: boolean, secrets: Secrets) {
+function group(v: Variables, production: boolean, secrets: Secrets, issuers: readonly TrustedIssuer[]) {
   const publicUrl = v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT}`;
   return Object.freeze({
     production,
@@ -254,14 +253,16 @@ function group(v: Variables, production: boolean, secrets: Secrets) {
     mail: mailOf(v, production),
     limits: { scale: v.LIMITS_SCALE },
     audit: { retentionDays: v.AUDIT_RETENTION_DAYS },
+    issuers,
+    stateless: { on: v.STATELESS, serviceTokens: v.SERVICE_TOKEN_HASHES },
     log: { level: v.LOG_LEVEL },
   });
 }
 
 /** What the environment gives, else what an earlier development start made, else made now and kept (file mode 0600). */
 function secretsOf(v: Variables): Secrets {
-  if (v.ENCRYPTION_KEYS && v.PASSWORD_PEPPERS)
-    return { encryptionKeys: v.ENCRYPTION_KEYS, peppers: v.PASSWORD_PEPPERS };
+  const { ENCRYPTION_KEYS: encryptionKeys = [], PASSWORD_PEPPERS: peppers = [] } = v;
+  if (v.STATELESS || (encryptionKeys.length > 0 && peppers.length > 0)) return { encryptionKeys, peppers };
   const kept = keptSecrets(resolve(v.DATA_DIR));
   return {
     encryptionKeys: v.ENCRYPTION_KEYS ?? kept.encryptionKeys,

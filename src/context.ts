@@ -7,11 +7,13 @@ import { authorityOf, type Actor, type Remembered, type ServiceActor } from './d
 import type { Catalogue } from './domain/catalogue.js';
 import type { Client } from './domain/client.js';
 import type { Clock } from './domain/clock.js';
+import type { Issuers } from './domain/issuers.js';
 import type { Limiters } from './domain/limits.js';
 import type { MailTemplates, Postman } from './domain/mail.js';
 import type { HashPool } from './domain/passwords.js';
 import type { Feed } from './domain/revocations.js';
 import { actorOfServiceToken, isServiceToken, type ServiceTokens } from './domain/service-tokens.js';
+import { credentialsOf, UNREADABLE, type Credentials } from './http/credentials.js';
 import type { Locate } from './http/location.js';
 import type { Witness } from './domain/witness.js';
 import { verifyAccessToken, type AccessClaims, type Keyring, type VerifiedTokens } from './domain/tokens.js';
@@ -26,6 +28,8 @@ export interface App {
   readonly vital: Knex;
   readonly feed: Feed;
   readonly keyring: Keyring;
+  /** Those whose tokens are believed besides ours. */
+  readonly issuers: Issuers;
   readonly catalogue: Catalogue;
   readonly remembered: Remembered;
   readonly serviceTokens: ServiceTokens;
@@ -73,33 +77,16 @@ export function makeContext(
   };
 }
 
-/** What a request brings along to prove who makes it: undefined for none, '' for what cannot be read. */
-export interface Credentials {
-  readonly bearer: string | undefined;
-  readonly serviceToken: string | undefined;
-}
-
-/** The credentials in the headers of a request. Headers that only name somebody are nothing to us. */
-export function credentialsOf(request: IncomingMessage): Credentials {
-  const serviceToken = request.headers['x-service-token'];
-  // One that came twice is joined by a comma, and so is nobody's.
-  return { bearer: bearerOf(request), serviceToken: serviceToken?.toString() };
-}
-
-const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
-const UNREADABLE = '';
-
-/** Compares the length first: this is asked of every header of every request. */
-const isAuthorization = (name: string) => name.length === 13 && name.toLowerCase() === 'authorization';
-
-/** The bearer token of a request; undefined without an Authorization header, '' for one that cannot be read as a single bearer. */
-function bearerOf(request: IncomingMessage): string | undefined {
-  const header = request.headers.authorization;
-  if (header === undefined) return undefined;
-  let seen = 0;
-  for (let at = 0; at < request.rawHeaders.length; at += 2)
-    if (isAuthorization(request.rawHeaders[at] ?? '')) seen++;
-  return seen === 1 ? (BEARER.exec(header)?.[1] ?? UNREADABLE) : UNREADABLE;
+/** The context of a request, with whoever makes it proved by its headers. */
+export async function contextOf(app: App, request: IncomingMessage, client: Client): Promise<Context> {
+  const credentials = credentialsOf(request);
+  const identity = identify(app, credentials);
+  const { actor, service } = identity instanceof Promise ? await identity : identity;
+  if (actor.kind === 'user') app.witness.seen({ sessionId: actor.sessionId, network: client.network });
+  if (service) client.service = service.id;
+  if (actor.kind === 'service')
+    app.witness.served({ serviceId: actor.id, tokenId: actor.tokenId, ipAddress: client.ipAddress });
+  return makeContext(app, actor, credentials.bearer, client, service);
 }
 
 /** Who makes a request, and the service that has proved itself with it. */

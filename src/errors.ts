@@ -25,6 +25,7 @@ export const catalogue = {
   SESSION_EXPIRED: 'This session was not used for too long; sign in again.',
   ONE_TIME_TOKEN_INVALID: 'This link is not valid any more; ask for a new one.',
   SERVICE_UNAVAILABLE: 'The service cannot answer right now; trying again is safe.',
+  NOT_AVAILABLE: 'This service runs without accounts: it only says whether tokens may be trusted.',
   INTERNAL_SERVER_ERROR: 'Something went wrong on our side.',
 } as const;
 

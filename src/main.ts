@@ -1,8 +1,9 @@
-import 'reflect-metadata';
+import { setFlagsFromString } from 'node:v8';
 import './load-graphql.js';
-import { createApp, type RunningApp } from './app.js';
+import type { RunningApp } from './app.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { isUnavailable } from './errors.js';
+import type { Running } from './running.js';
 
 /** How long stopping may take in all, in milliseconds: leave, drain, close. */
 const STOP_MS = 16_000;
@@ -31,10 +32,31 @@ function mailLines(url: string, { mail }: Config): string[] {
     : lines;
 }
 
+function welcomeStateless({ url }: Running, { issuers }: Config): string {
+  const names = issuers.map(({ issuer }) => `    ${issuer}\n`).join('');
+  return `\n  authgraph is ready at ${url}/graphql, without accounts: it verifies the tokens of\n${names}\n`;
+}
+
+/** One of the two is loaded and not the other: what is not needed takes no memory. */
+async function start(config: Config): Promise<Running> {
+  if (config.stateless.on) {
+    // Little is held from one request to the next: room for what is short-lived would only fill up.
+    setFlagsFromString('--max-semi-space-size=1');
+    setFlagsFromString('--semi-space-growth-factor=1');
+    setFlagsFromString('--heap-growing-percent=20');
+    const { createStateless } = await import('./stateless.js');
+    const running = await createStateless(config);
+    process.stdout.write(welcomeStateless(running, config));
+    return running;
+  }
+  const { createApp } = await import('./app.js');
+  const running = await createApp(config);
+  process.stdout.write(welcome(running, config));
+  return running;
+}
+
 async function main(): Promise<void> {
-  const config = loadConfig(process.env);
-  const app = await createApp(config);
-  process.stdout.write(welcome(app, config));
+  const app = await start(loadConfig(process.env));
   const stop = (signal: NodeJS.Signals) => {
     app.log.info({ signal }, 'stopping');
     // Whatever hangs by then, a database say, is not worth waiting for.

@@ -4,6 +4,7 @@ import { UserModel } from '../db/models/user.js';
 import { AuthError, isUnavailable } from '../errors.js';
 import { narrowTo, readAuthority, serviceAccessOf, type ServiceAccess, type ServiceActor } from './access.js';
 import type { Client } from './client.js';
+import { describedAt, INACTIVE, introspectionOf, type Introspection } from './introspected.js';
 import { isServiceToken, proveServiceToken } from './service-tokens.js';
 import { endOf, findUsableRefreshToken, type UsableRefreshToken } from './sessions.js';
 import { introspectToken, type TokenAnswer, type VerificationDeps } from './verification.js';
@@ -15,16 +16,11 @@ export interface IntrospectionRequest {
   serviceId: string | undefined;
 }
 
-/** An answer as RFC 7662 §2.2 has it, with what we add to it. Nothing but `active` unless the token is. */
-export type Introspection = { active: false } | ({ active: true } & Record<string, unknown>);
-
 /** Who asks. */
 export interface Introspector {
   actor: ServiceActor;
   client: Client;
 }
-
-const INACTIVE: Introspection = { active: false };
 
 /**
  * Says what a token of any kind is worth now: an access token, a refresh token, a service token or the JWT of a service.
@@ -39,38 +35,33 @@ export async function introspect(
   if (isServiceToken(request.token)) return ofServiceToken(deps, asker, request.token);
   if (request.token.startsWith('agr_')) return ofRefreshToken(deps, asker, request);
   const answer = await introspectToken(deps, { ...asker, bearer: undefined }, request);
-  return answer.valid ? ofAccessToken(deps, answer, request) : INACTIVE;
+  // No verdict, and RFC 7662 has no word for that.
+  if (answer.reason === 'ISSUER_UNAVAILABLE') throw new AuthError('SERVICE_UNAVAILABLE');
+  return answer.valid ? ofJwt(deps, answer, request) : INACTIVE;
 }
 
-async function ofAccessToken(
+/** An access token of ours or of another issuer, or the JWT of a service. */
+async function ofJwt(
   deps: VerificationDeps,
-  { claims, subject, scopes, service }: TokenAnswer,
+  answer: TokenAnswer,
   request: IntrospectionRequest,
 ): Promise<Introspection> {
-  if (!claims || !subject) return INACTIVE;
-  const isOfUser = 'sid' in claims;
-  const username = subject.username ?? (isOfUser ? await usernameOf(deps.db, subject.id) : undefined);
-  const { iss, aud, sub, jti, iat, exp } = claims;
-  const { nbf } = claims as { nbf?: number };
+  const { subject, service } = answer;
+  const known = subject?.type === 'USER' ? await knownOf(deps, subject) : {};
   return {
-    active: true,
-    scope: scopes.join(' '),
-    client_id: isOfUser ? deps.config.tokens.audience : claims.client_id,
-    ...(username === undefined ? {} : { username }),
-    token_type: 'Bearer',
-    exp,
-    iat,
-    ...(nbf === undefined ? {} : { nbf }),
-    sub,
-    aud,
-    iss,
-    jti,
-    ...(isOfUser ? { sid: claims.sid, amr: claims.amr, aal: claims.aal } : {}),
-    role: subject.role,
-    roles: subject.roles,
-    permissions: subject.permissions,
-    subject_type: subject.type,
-    ...(isOfUser ? described(deps, request, service ?? undefined) : {}),
+    ...introspectionOf(answer, known),
+    ...(subject?.type === 'SERVICE' ? {} : described(deps, request, service)),
+  };
+}
+
+/** Accounts sign in at the graph and through no client: our own audience stands for one. */
+async function knownOf(
+  { db, config }: VerificationDeps,
+  { id, username }: { id: string; username: string | null },
+) {
+  return {
+    client_id: config.tokens.audience,
+    username: username ?? (await usernameOf(db, id)),
   };
 }
 
@@ -78,15 +69,10 @@ async function ofAccessToken(
 function described(
   { catalogue }: VerificationDeps,
   { serviceId }: IntrospectionRequest,
-  access: ServiceAccess | undefined,
+  access: ServiceAccess | null | undefined,
 ): Record<string, unknown> {
   if (serviceId === undefined) return {};
-  return {
-    service_name: catalogue.service(serviceId.toLowerCase())?.name ?? null,
-    service_valid: access?.valid === true,
-    service_role: access?.role?.name ?? null,
-    service_status: access?.status ?? null,
-  };
+  return describedAt(catalogue.service(serviceId.toLowerCase())?.name ?? null, access);
 }
 
 async function ofRefreshToken(

@@ -28,8 +28,8 @@ export interface LimiterDeps {
   clock: Clock;
   log: Logger;
   redis: Redis | undefined;
-  /** A pool of its own: who holds a connection for a transaction, and charges in it, waits for nobody's. */
-  db: Knex;
+  /** A pool of its own, where there is a database at all: who holds a connection for a transaction, and charges in it, waits for nobody's. */
+  db: Knex | undefined;
 }
 
 const rows = Object.entries(limits) as [LimitName, Limit][];
@@ -53,7 +53,8 @@ export function openLimiters({ config, clock, log, redis, db }: LimiterDeps): Li
   };
 }
 
-function askSafely(db: Knex, log: Logger): Limiters['inDatabase'] {
+function askSafely(db: Knex | undefined, log: Logger): Limiters['inDatabase'] {
+  if (!db) return (_work, otherwise) => Promise.resolve(otherwise);
   let isAway = false;
   return async (work, otherwise) => {
     try {

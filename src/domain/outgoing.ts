@@ -4,26 +4,36 @@ import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** A POST to an address that somebody else chose. */
-export interface OutgoingCall {
+/** An address that somebody else chose. */
+interface Address {
   url: string;
-  headers: Record<string, string>;
-  body: string;
   /** Whether networks of one's own may be called, and by plain http. */
   allowPrivateNetwork: boolean;
+}
+
+/** A POST to such an address. */
+export interface OutgoingCall extends Address {
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** What was found at such an address. */
+export interface Found {
+  headers: IncomingMessage['headers'];
+  body: string;
 }
 
 /** Finds the addresses of a host. */
 export type Resolve = (host: string) => Promise<readonly { address: string }[]>;
 
-/** The call was not made. */
+/** The call was not made, or its answer not taken. */
 export class CallRefused extends Error {
   override name = 'CallRefused';
 }
 
 /** From the first question to the name server to the last byte of the answer, in milliseconds. */
 const PATIENCE_MS = 5000;
-/** So much of an answer is read, so that the other side can end it in peace; none of it is looked at. */
+/** So much of an answer is read at most; of that to a POST only so that the other side can end it in peace. */
 const MOST_BYTES = 64 * 1024;
 
 const byName: Resolve = (host) => lookup(host, { all: true });
@@ -35,19 +45,48 @@ const byName: Resolve = (host) => lookup(host, { all: true });
  * @throws {CallRefused} for what must not be called; whatever the network throws
  */
 export async function callOut(call: OutgoingCall, resolve: Resolve = byName): Promise<number> {
-  const patience = AbortSignal.timeout(PATIENCE_MS);
-  const url = new URL(call.url);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && call.allowPrivateNetwork))
-    throw new CallRefused('only https is called');
-  const addresses = await before(patience, allowedAddresses(url, call, resolve));
-  const response = await send(url, call, addresses, patience);
+  const response = await open(call, 'POST', call, AbortSignal.timeout(PATIENCE_MS), resolve);
   await readAway(response);
   return response.statusCode ?? 0;
 }
 
+/**
+ * Reads what is at an address, with the same care: at most 64 KiB, within five seconds, and only from where it says 200.
+ * @throws {CallRefused} for what must not be called, another status, or more than that; whatever the network throws
+ */
+export async function readFrom(address: Address, resolve: Resolve = byName): Promise<Found> {
+  const headers = { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'authgraph' };
+  const response = await open(address, 'GET', { headers }, AbortSignal.timeout(PATIENCE_MS), resolve);
+  try {
+    if (response.statusCode !== 200) throw new CallRefused(`the answer is ${response.statusCode ?? 0}`);
+    return { headers: response.headers, body: await readAll(response) };
+  } finally {
+    response.destroy();
+  }
+}
+
+interface Sending {
+  headers: Record<string, string>;
+  body?: string;
+}
+
+async function open(
+  address: Address,
+  method: 'GET' | 'POST',
+  sending: Sending,
+  patience: AbortSignal,
+  resolve: Resolve,
+): Promise<IncomingMessage> {
+  const url = new URL(address.url);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && address.allowPrivateNetwork))
+    throw new CallRefused('only https is called');
+  const addresses = await before(patience, allowedAddresses(url, address, resolve));
+  return send(url, method, sending, addresses, patience);
+}
+
 async function allowedAddresses(
   url: URL,
-  { allowPrivateNetwork }: OutgoingCall,
+  { allowPrivateNetwork }: Address,
   resolve: Resolve,
 ): Promise<string[]> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -82,13 +121,14 @@ async function before<T>(patience: AbortSignal, work: Promise<T>): Promise<T> {
 
 async function send(
   url: URL,
-  { headers, body }: OutgoingCall,
+  method: 'GET' | 'POST',
+  { headers, body }: Sending,
   addresses: readonly string[],
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const options: RequestOptions = {
-    method: 'POST',
-    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+    method,
+    headers: body === undefined ? headers : { ...headers, 'content-length': Buffer.byteLength(body) },
     // A connection of its own: none that was opened to another address is used again.
     agent: false,
     lookup: pinTo(addresses),
@@ -107,6 +147,17 @@ function pinTo(addresses: readonly string[]): LookupFunction {
     if (options.all === true) callback(null, pinned);
     else callback(null, first?.address ?? '', first?.family);
   };
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    chunks.push(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+    if (bytes > MOST_BYTES) throw new CallRefused(`the answer has more than ${MOST_BYTES} bytes`);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** The status has come, and that decides; an answer that breaks off or never ends changes nothing. */

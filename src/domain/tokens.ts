@@ -1,14 +1,14 @@
-import { hash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { LONGEST_ACCESS_TOKEN_SECONDS, type Config } from '../config.js';
 import type { Clock } from './clock.js';
+import { digestOf } from './compact.js';
 import { isId } from './ids.js';
 import type { Feed } from './revocations.js';
-import { parseCompact } from './tokens/compact.js';
 import type { Keyring } from './tokens/keyring.js';
 import type { Rejection } from './tokens/rejection.js';
-import { faultOfSignature, isForService } from './tokens/signature.js';
+import { faultOfSignature, isForService, parseOurs } from './tokens/signature.js';
 
 export type { SigningKeyModel as StoredKey } from '../db/models/signing-key.js';
 export { openKeyring, type Keyring } from './tokens/keyring.js';
@@ -134,13 +134,9 @@ export function verifyAccessToken(deps: TokenDeps, text: string): Verification |
   return verifySlowly(deps, text, digest);
 }
 
-let latest = { text: '', digest: '' };
-
-/** A bearer that asks about itself comes twice in a row. */
-function digestOf(text: string): string {
-  if (latest.text !== text) latest = { text, digest: hash('sha256', text, 'base64') };
-  return latest.digest;
-}
+/** Whether this process has checked the signature of that text and found it ours. */
+export const remembersToken = ({ verified }: Pick<TokenDeps, 'verified'>, text: string): boolean =>
+  verified.has(digestOf(text));
 
 async function verifySlowly(deps: TokenDeps, text: string, digest: string): Promise<Verification> {
   const found = await proveGenuine(deps, text);
@@ -152,7 +148,7 @@ async function verifySlowly(deps: TokenDeps, text: string, digest: string): Prom
 
 /** Form, type, algorithm, key, signature, required claims: all that does not change with time. */
 async function proveGenuine(deps: TokenDeps, text: string): Promise<Genuine | Rejection> {
-  const compact = parseCompact(text);
+  const compact = parseOurs(text);
   if (!compact) return 'MALFORMED';
   // A service's own (service-jwts.ts), which makes nobody a user.
   if (isForService(compact, deps.config)) return 'WRONG_TYPE';

@@ -8,8 +8,11 @@ import {
   type ServiceAccess,
 } from './access.js';
 import type { Client } from './client.js';
+import { answerForeign, type ForeignQuestion } from './foreign-tokens.js';
+import type { ForeignClaims, Issuers } from './issuers.js';
 import { verifyServiceJwt, type ServiceJwtDeps } from './service-jwts.js';
 import {
+  remembersToken,
   verifyAccessToken,
   type AccessClaims,
   type Rejection,
@@ -20,6 +23,7 @@ import {
 import type { Witness } from './witness.js';
 
 export interface VerificationDeps extends TokenDeps, AccessDeps, ServiceJwtDeps {
+  issuers: Issuers;
   witness: Witness;
 }
 
@@ -37,7 +41,7 @@ export interface TokenQuestion {
 /** A {@link TokenQuestion} with the service that it is really about, in lower case. */
 type Question = TokenQuestion & {
   serviceId: string | undefined;
-  /** An account without access to that service is no reason for a no. */
+  /** That the subject has no access to that service is no reason for a no. */
   isTolerant?: boolean;
 };
 
@@ -53,12 +57,14 @@ export interface TokenAnswer {
   scopes: readonly string[];
   expiresAt: Date | null;
   /** What the token itself says; null unless valid. */
-  claims: AccessClaims | ServiceClaims | null;
+  claims: AccessClaims | ServiceClaims | ForeignClaims | null;
 }
 
 interface TokenSubjectAnswer {
   id: string;
-  type: 'USER' | 'SERVICE';
+  type: 'USER' | 'SERVICE' | 'EXTERNAL';
+  /** Another issuer's own name for its subject. */
+  externalId?: string;
   username: string | null;
   email: string | null;
   role: string | null;
@@ -89,12 +95,12 @@ export function verifyToken(
 ): TokenAnswer | Promise<TokenAnswer> {
   if ((question.requires?.length ?? 0) > MOST_REQUIRED)
     throw badInput([{ name: 'requires', message: `Must have at most ${MOST_REQUIRED} permissions.` }]);
-  return verify(deps, asker, { ...question, serviceId: serviceOf(asker, question) });
+  return verify(deps, asker, { ...question, serviceId: serviceOf(asker, question) }, question);
 }
 
 /**
  * {@link verifyToken} for introspection (RFC 7662): a service with tokens:introspect that names no service asks about the token
- * alone; one that is named is described, and that the account has no access to it is no reason to call the token inactive.
+ * alone; one that is named is described, and that the subject has no access to it is no reason to call the token inactive.
  * @throws {AuthError} FORBIDDEN for a service that asks about another one, SERVICE_UNAVAILABLE
  */
 export function introspectToken(
@@ -108,12 +114,27 @@ export function introspectToken(
   return verify(deps, asker, { token, serviceId: about, isTolerant: isNamed });
 }
 
-function verify(deps: VerificationDeps, asker: Asker, precise: Question): TokenAnswer | Promise<TokenAnswer> {
+/** @param elsewhere the question where the token is another issuer's */
+function verify(
+  deps: VerificationDeps,
+  asker: Asker,
+  precise: Question,
+  elsewhere: ForeignQuestion = precise,
+): TokenAnswer | Promise<TokenAnswer> {
+  const foreign = verifyElsewhere(deps, precise.token);
+  if (foreign)
+    return foreign instanceof Promise
+      ? foreign.then((found) => answerForeign(deps, asker, elsewhere, found))
+      : answerForeign(deps, asker, elsewhere, foreign);
   const verification = verifyAccessToken(deps, precise.token);
   return verification instanceof Promise
     ? verification.then((found) => answer(deps, asker, precise, found))
     : answer(deps, asker, precise, verification);
 }
+
+/** Asks the issuer that a token names, where it is another one; one that was found ours before is asked about no further. */
+const verifyElsewhere = (deps: VerificationDeps, token: string) =>
+  deps.issuers.isEmpty || remembersToken(deps, token) ? undefined : deps.issuers.verify(token);
 
 /** Up to 100 answers in the order of the questions. @throws {AuthError} as {@link verifyToken} */
 export async function verifyTokens(

@@ -1,9 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.js';
-import { credentialsOf, provingServiceOf, type App } from '../context.js';
-import type { Actor } from '../domain/access.js';
-import { AuthError } from '../errors.js';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
@@ -25,21 +22,6 @@ export function openDoor(config: Config): (request: IncomingMessage) => Proof {
     }
     return !config.production && LOOPBACK.test(request.socket.remoteAddress ?? '') ? 'loopback' : undefined;
   };
-}
-
-/**
- * Whether a service stands at the door: asked where nothing else has opened it.
- * @throws {AuthError} SERVICE_UNAVAILABLE when nothing can be said for certain
- */
-export function proofByService(app: App, request: IncomingMessage): Proof | Promise<Proof> {
-  const service = provingServiceOf(app, credentialsOf(request));
-  return service instanceof Promise ? service.then(asProof) : asProof(service);
-}
-
-function asProof(actor: Actor): Proof {
-  if (actor.kind === 'anonymous' && actor.rejection === 'UNAVAILABLE')
-    throw new AuthError('SERVICE_UNAVAILABLE');
-  return actor.kind === 'service' ? 'service token' : undefined;
 }
 
 /** The other end of the connection, whatever its headers say. */

@@ -6,6 +6,7 @@ import type { ProcessLimitName } from '../domain/limits.js';
  */
 export const doorLimits = {
   '/graphql': 'requestsFromAddress',
+  '/health': null,
   '/health/live': null,
   '/health/ready': null,
   '/.well-known/jwks.json': 'documentsFromAddress',

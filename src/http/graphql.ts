@@ -8,10 +8,11 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { GraphQLSchema, ValidationRule } from 'graphql';
-import { credentialsOf, identify, makeContext, type App, type Context } from '../context.js';
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
 import type { Client } from '../domain/client.js';
 import { readJson } from './body.js';
-import { presentErrors } from './present-errors.js';
+import { presentErrors, type Answering } from './present-errors.js';
 
 /** Answers one request that came through the door. */
 export interface GraphQLEndpoint {
@@ -25,12 +26,12 @@ export interface GraphQLEndpoint {
 const MOST_TOKENS = 1000;
 
 /** Starts Apollo Server behind our own HTTP adapter, which costs a fraction of what a web framework does. */
-export async function openGraphQL(
-  app: App,
+export async function openGraphQL<Context extends Answering>(
+  { config: { production }, log }: { config: Pick<Config, 'production'>; log: Logger },
   schema: GraphQLSchema,
   rules: ValidationRule[],
+  contextOf: (request: IncomingMessage, client: Client) => Promise<Context>,
 ): Promise<GraphQLEndpoint> {
-  const { production } = app.config;
   const server = new ApolloServer<Context>({
     schema,
     introspection: !production,
@@ -42,7 +43,7 @@ export async function openGraphQL(
     csrfPrevention: true,
     parseOptions: { maxTokens: MOST_TOKENS },
     validationRules: rules,
-    logger: app.log,
+    logger: log,
     plugins: [
       { requestDidStart: () => Promise.resolve(presentErrors) },
       ApolloServerPluginInlineTraceDisabled(),
@@ -61,7 +62,7 @@ export async function openGraphQL(
       const headers = headersOf(request);
       const result = await server.executeHTTPGraphQLRequest({
         httpGraphQLRequest: { method: 'POST', headers, search: '', body },
-        context: async () => (context = await contextOf(app, request, client)),
+        context: async () => (context = await contextOf(request, client)),
       });
       send(response, result, context?.progress.isGraphQL === true);
     },
@@ -75,17 +76,6 @@ export async function openGraphQL(
     },
     close: () => server.stop(),
   };
-}
-
-async function contextOf(app: App, request: IncomingMessage, client: Client): Promise<Context> {
-  const credentials = credentialsOf(request);
-  const identity = identify(app, credentials);
-  const { actor, service } = identity instanceof Promise ? await identity : identity;
-  if (actor.kind === 'user') app.witness.seen({ sessionId: actor.sessionId, network: client.network });
-  if (service) client.service = service.id;
-  if (actor.kind === 'service')
-    app.witness.served({ serviceId: actor.id, tokenId: actor.tokenId, ipAddress: client.ipAddress });
-  return makeContext(app, actor, credentials.bearer, client, service);
 }
 
 /** The few headers that Apollo Server reads. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { App } from '../context.js';
 import type { ServiceActor } from '../domain/access.js';
 import type { Client } from '../domain/client.js';
@@ -6,14 +6,13 @@ import { introspect } from '../domain/introspection.js';
 import { charge, chargeAtOnce } from '../domain/limits.js';
 import { revokeForService } from '../domain/revoking.js';
 import { requireService, type OAuthCaller } from './oauth/caller.js';
-import { asOAuthError, OAuthError, send, sendError } from './oauth/errors.js';
+import { send } from './oauth/errors.js';
 import { readForm, requireParameter, type Form } from './oauth/form.js';
+import { safely, type Door } from './oauth/safely.js';
 import { answerTokenRequest } from './oauth/token.js';
 
-type Door = (request: IncomingMessage, response: ServerResponse, caller: OAuthCaller) => Promise<void>;
-
 /** The doors that any OAuth library knows, over the same code as the graph. */
-export function oauthDoors(app: App): Record<'introspect' | 'revoke' | 'token', Door> {
+export function oauthDoors(app: App): Record<'introspect' | 'revoke' | 'token', Door<OAuthCaller>> {
   return {
     introspect: safely(app, async (request, response, caller) => {
       const { form, service, client } = await serviceCall(app, request, caller);
@@ -45,23 +44,4 @@ async function serviceCall(app: App, request: IncomingMessage, caller: OAuthCall
   const { client, network } = caller.asService();
   const service = await requireService(app, request, client, network, form);
   return { form, service, client };
-}
-
-/** Has whatever goes wrong said in the words of OAuth. */
-export function safely(app: Pick<App, 'log'>, door: Door): Door {
-  return async (request, response, caller) => {
-    try {
-      await door(request, response, caller);
-    } catch (error) {
-      const known = asOAuthError(error);
-      if (known?.status === 503 || !known) {
-        const { requestId } = caller.client;
-        app.log[known ? 'warn' : 'error'](
-          { err: error, requestId },
-          known ? 'unavailable' : 'unexpected error',
-        );
-      }
-      sendError(response, known ?? new OAuthError('server_error', 'Something went wrong on our side.', 500));
-    }
-  };
 }

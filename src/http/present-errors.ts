@@ -12,10 +12,19 @@ import {
   type GraphQLFormattedError,
   type VariableDefinitionNode,
 } from 'graphql';
-import type { Context } from '../context.js';
+import type { Logger } from 'pino';
+import type { Client } from '../domain/client.js';
 import { AuthError, badInput, presentable, type FieldError } from '../errors.js';
 
-type Request = GraphQLRequestContext<Context>;
+/** What is asked of the context of a request when it is answered. */
+export interface Answering {
+  readonly app: { readonly log: Logger };
+  readonly client: Client;
+  /** Set once the request was understood as GraphQL, so that its errors are the graph's and not HTTP's. */
+  readonly progress: { isGraphQL: boolean };
+}
+
+type Request = GraphQLRequestContext<Answering>;
 
 /** Errors that Apollo Server itself raises about a document; their messages are made for the caller. */
 const ABOUT_THE_DOCUMENT = new Set([
@@ -33,7 +42,7 @@ const NO_SUBSCRIPTIONS: GraphQLFormattedError = {
 };
 
 /** The last look at every answer: errors leave with a code of the catalogue and nothing that was not meant to leave. */
-export const presentErrors: GraphQLRequestListener<Context> = {
+export const presentErrors: GraphQLRequestListener<Answering> = {
   willSendResponse(request) {
     // Not there, whatever its type says, where no document came along.
     request.contextValue.progress.isGraphQL = Boolean(request.source);
@@ -77,7 +86,7 @@ function noteRefusal({ contextValue: { app, client } }: Request, errors: readonl
   app.log.debug({ requestId: client.requestId, codes }, 'refused');
 }
 
-function presentOne({ app, client }: Context, error: GraphQLError): GraphQLFormattedError {
+function presentOne({ app, client }: Answering, error: GraphQLError): GraphQLFormattedError {
   if (ABOUT_THE_DOCUMENT.has(String(error.extensions['code']))) return withoutHttp(error);
   const known = faultOfArgument(error) ?? presentable(error);
   const { requestId } = client;

@@ -4,9 +4,9 @@ import type { App } from '../context.js';
 import type { ServiceActor } from '../domain/access.js';
 import type { LogEntry } from '../domain/revocations.js';
 import { isLive } from '../domain/service-tokens.js';
-import { safely } from './oauth.js';
 import { requireService, type OAuthCaller } from './oauth/caller.js';
 import { OAuthError } from './oauth/errors.js';
+import { safely } from './oauth/safely.js';
 
 /** The feed of revocations as server-sent events; docs/revocations.md is what verifiers may count on. */
 export interface Streams {
@@ -42,7 +42,7 @@ export function openStreams(app: App): Streams {
   const state = { isClosed: false };
   const stopHearing = app.feed.onNews(() => readers.forEach((reader) => tell(app, reader)));
   const beating = setInterval(() => readers.forEach((reader) => beat(app, reader)), BEAT_MS).unref();
-  const open = safely(app, async (request, response, caller) => {
+  const open = safely<OAuthCaller>(app, async (request, response, caller) => {
     const { client, network } = caller.asService();
     const service = await requireService(app, request, client, network);
     if (request.method === 'HEAD') return void begin(response).end();

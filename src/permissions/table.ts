@@ -212,7 +212,7 @@ export const table: Record<string, Record<string, Row>> = {
   EmailVerificationPending: open('email'),
   PasswordChange: open('passwordChangedAt requiresReauthentication'),
   TokenVerification: open('valid reason subject user service sessionId issuer scopes expiresAt'),
-  Subject: open('id type username email role roles permissions'),
+  Subject: open('id type externalId username email role roles permissions'),
   AuditEvent: open('id occurredAt type outcome actor subject ipAddress userAgent requestId details'),
   AuditEventConnection: page,
   AuditEventEdge: edge,

@@ -51,6 +51,7 @@ export const TokenRejection = describedEnum('TokenRejection', 'Why a token is no
   SUBJECT_DELETED: 'Its account is deleted.',
   NO_SERVICE_ACCESS: 'Its subject has no access to the service asked about.',
   MISSING_PERMISSION: 'Its subject lacks a permission that was asked for.',
+  ISSUER_UNAVAILABLE: 'The keys of its issuer cannot be had right now: it may be good, so ask again.',
 });
 export type TokenRejection = keyof typeof TokenRejection;
 
@@ -58,12 +59,19 @@ export type TokenRejection = keyof typeof TokenRejection;
 @ObjectType({ simpleResolvers: true, description: 'Whom a token speaks of.' })
 export class Subject {
   @Field(() => ID, {
-    description: 'The account or service; for other issuers, their own name for the subject.',
+    description:
+      'The account or service; for other issuers, the issuer and its name for the subject, as issuer#name.',
   })
   id: string;
 
   @Field(() => SubjectType, { description: 'What kind of subject this is.' })
   type: SubjectType;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Another issuer’s own name for the subject, unique at that issuer alone; null for ours.',
+  })
+  externalId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Username, or the name of the service.' })
   username?: string | null;

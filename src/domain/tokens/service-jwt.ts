@@ -1,13 +1,13 @@
-import { hash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../../config.js';
 import type { Clock } from '../clock.js';
+import { digestOf } from '../compact.js';
 import { isId } from '../ids.js';
-import { parseCompact } from './compact.js';
 import type { Keyring } from './keyring.js';
 import type { Rejection } from './rejection.js';
-import { faultOfSignature, isForService } from './signature.js';
+import { faultOfSignature, isForService, parseOurs } from './signature.js';
 
 /** What a JWT says that one service shows another (RFC 9068, without a session). Times in seconds. */
 export interface ServiceClaims {
@@ -70,7 +70,7 @@ export async function proveServiceJwt(
 ): Promise<{ claims: ServiceClaims; rejection?: Rejection } | { claims?: undefined; rejection: Rejection }> {
   if (text.length > 8192) return { rejection: 'MALFORMED' };
   const known = rememberedBy(deps.keyring);
-  const digest = hash('sha256', text, 'base64');
+  const digest = digestOf(text);
   let found = known.get(digest);
   if (!found || !deps.keyring.verifying(found.kid)) {
     const fresh = await prove(deps, text);
@@ -90,7 +90,7 @@ function rememberedBy(keyring: Keyring): LRUCache<string, Proved> {
 }
 
 async function prove({ keyring, config }: ServiceJwtDeps, text: string): Promise<Proved | Rejection> {
-  const compact = parseCompact(text);
+  const compact = parseOurs(text);
   if (!compact) return 'MALFORMED';
   if (!isForService(compact, config)) return 'WRONG_TYPE';
   const fault = await faultOfSignature(keyring, text, compact);

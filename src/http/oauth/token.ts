@@ -3,7 +3,8 @@ import type { App } from '../../context.js';
 import { charge } from '../../domain/limits.js';
 import { issueServiceJwt } from '../../domain/service-jwts.js';
 import { rotate } from '../../domain/sessions.js';
-import { isPresented, requireService, type OAuthCaller } from './caller.js';
+import { requireService, type OAuthCaller } from './caller.js';
+import { isPresented } from './credential.js';
 import { OAuthError, send } from './errors.js';
 import { requireParameter, type Form } from './form.js';
 

@@ -1357,7 +1357,9 @@ export type Subject = {
   readonly __typename?: 'Subject';
   /** Email address, where it is known. */
   readonly email?: Maybe<Scalars['String']['output']>;
-  /** The account or service; for other issuers, their own name for the subject. */
+  /** Another issuer’s own name for the subject, unique at that issuer alone; null for ours. */
+  readonly externalId?: Maybe<Scalars['String']['output']>;
+  /** The account or service; for other issuers, the issuer and its name for the subject, as issuer#name. */
   readonly id: Scalars['ID']['output'];
   /** Names of the permissions of all roles together. */
   readonly permissions: ReadonlyArray<Scalars['String']['output']>;
@@ -1384,6 +1386,8 @@ export type SubjectType =
 export type TokenRejection =
   /** Its time is over. */
   | 'EXPIRED'
+  /** The keys of its issuer cannot be had right now: it may be good, so ask again. */
+  | 'ISSUER_UNAVAILABLE'
   /** It is not a token at all, or lacks what every token must have. */
   | 'MALFORMED'
   /** Its subject lacks a permission that was asked for. */

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** Longest token that is looked at, in characters. */
 const MAX_LENGTH = 8192;
 const MAX_KID_LENGTH = 64;
@@ -7,11 +9,15 @@ const REFUSED_MEMBERS = ['jku', 'x5u', 'jwk', 'x5c', 'crit', 'b64', 'zip', 'enc'
 
 /** A JWS in compact serialization whose form is beyond doubt; nothing about it is trusted yet. */
 export interface Compact {
-  readonly header: { readonly alg: string; readonly kid: string; readonly typ: string | undefined };
+  readonly header: {
+    readonly alg: string;
+    readonly kid: string | undefined;
+    readonly typ: string | undefined;
+  };
   readonly claims: Record<string, unknown>;
 }
 
-/** Reads a token's form, strictly: three canonical base64url parts, JSON objects without doubled names, a short kid. */
+/** Reads a token's form, strictly: three canonical base64url parts, JSON objects without doubled names, at most a short kid. */
 export function parseCompact(text: string): Compact | undefined {
   if (text.length > MAX_LENGTH || !THREE_PARTS.test(text)) return undefined;
   const [head = '', body = '', signature = ''] = text.split('.');
@@ -20,9 +26,20 @@ export function parseCompact(text: string): Compact | undefined {
   const claims = parseObject(body);
   if (!header || !claims || REFUSED_MEMBERS.some((member) => Object.hasOwn(header, member))) return undefined;
   const { alg, kid, typ } = header;
-  if (typeof alg !== 'string' || typeof kid !== 'string' || kid.length > MAX_KID_LENGTH) return undefined;
-  if (typ !== undefined && typeof typ !== 'string') return undefined;
+  if (typeof alg !== 'string' || !isOptional(kid, MAX_KID_LENGTH)) return undefined;
+  if (!isOptional(typ, MAX_LENGTH)) return undefined;
   return { header: { alg, kid, typ }, claims };
+}
+
+const isOptional = (value: unknown, longest: number): value is string | undefined =>
+  value === undefined || (typeof value === 'string' && value.length <= longest);
+
+let latest = { text: '', digest: '' };
+
+/** What a token is remembered by. A bearer that asks about itself comes twice in a row. */
+export function digestOf(text: string): string {
+  if (latest.text !== text) latest = { text, digest: hash('sha256', text, 'base64') };
+  return latest.digest;
 }
 
 /** base64url has several spellings of the same bytes where the last character holds spare bits; only one is accepted. */

@@ -1,0 +1,38 @@
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../config.js';
+import type { Doors } from './server.js';
+
+/** How long a balancer may take to see that we are not ready any more, in milliseconds; until then all is answered. */
+const LEAVE_MS = 3000;
+/** How long requests in flight may take to end, in milliseconds. */
+const DRAIN_MS = 10_000;
+const SWEEP_MS = 50;
+
+/** Where a server listens, and how it stops: not ready any more, no new connections, what is in flight ends. */
+export interface Listening {
+  url: string;
+  close: () => Promise<void>;
+}
+
+/** Starts listening. */
+export async function listen(
+  { server, drain }: Doors,
+  { http, production }: Pick<Config, 'http' | 'production'>,
+): Promise<Listening> {
+  await new Promise<void>((resolve, reject) =>
+    server.once('error', reject).listen(http.port, http.host, resolve),
+  );
+  const close = async () => {
+    drain();
+    if (production) await delay(LEAVE_MS);
+    const closed = new Promise((resolve) => server.close(resolve));
+    // Again and again: a connection whose request was under way is idle only once it is answered.
+    const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+    const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+    await closed;
+    clearInterval(sweeping);
+    clearTimeout(timer);
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+}

@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { App } from '../context.js';
+import type { Client } from '../domain/client.js';
+import { chargeAtOnce, type ProcessLimitName } from '../domain/limits.js';
+import { AuthError } from '../errors.js';
+import { isFromTrusted, originOf, trustNetworks, type Origin } from './address.js';
+import { BodyRefused } from './body.js';
+import { allowOrigin } from './cors.js';
+import { openDoor, type Proof } from './door.js';
+import { doorLimits, isDoor, type DoorPath } from './doors.js';
+import { followRequests } from './follow.js';
+
+/** The doors of the service, as a server that does not listen yet. */
+export interface Doors {
+  server: Server;
+  /** Until now everything but `/health/live` was answered 503. */
+  open: () => void;
+  /** From now on `/health/ready` says no, so that no balancer sends more. */
+  drain: () => void;
+}
+
+/** Where a request comes from, and how it proved that it may knock. */
+export interface Caller {
+  origin: Origin;
+  proof: Proof;
+  /** Where a trusted proxy says that it comes from. */
+  told: string | undefined;
+}
+
+/** Answers requests of one path and method. */
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  caller: Caller,
+) => void | Promise<void>;
+
+/** Handlers by path, then by method; all else is 404 or 405. */
+export type Routes = Partial<Record<DoorPath, Record<string, Handler>>>;
+
+/** What every request needs of the service. */
+export type Served = Pick<App, 'config' | 'clock' | 'log' | 'locate' | 'limiters'>;
+
+/** What is decided at the door otherwise where accounts are kept. */
+export interface Porter {
+  /** Asked at the graph where nothing else has opened it: whether a service stands there. */
+  proofByService(request: IncomingMessage): Proof | Promise<Proof>;
+  refuseTooMany(path: DoorPath, request: IncomingMessage, response: ServerResponse, error: AuthError): void;
+}
+
+/** The server in front of the routes. */
+export function openServer(
+  app: Served,
+  routes: Routes,
+  state: { isDraining: boolean },
+  porter: Porter,
+): Doors {
+  const isTrusted = trustNetworks(app.config.http.trustedProxies);
+  const proofOf = openDoor(app.config);
+  const { header } = app.config.location;
+  const toldOf = (request: IncomingMessage) => {
+    const told = header === undefined ? undefined : request.headers[header];
+    return typeof told === 'string' && isFromTrusted(request, isTrusted) ? told : undefined;
+  };
+  let isOpen = false;
+
+  const following = followRequests(app);
+  const dispatch: (request: IncomingMessage, response: ServerResponse) => void | Promise<void> = (
+    request,
+    response,
+  ) => {
+    response.setHeader('x-request-id', requestIdOf(request));
+    response.setHeader('x-content-type-options', 'nosniff');
+    const path = pathOf(request);
+    const route = isDoor(path) ? routes[path] : undefined;
+    following.follow(request, response, route ? path : null);
+    if (allowOrigin(app.config, request, response)) return;
+    if (!route || !isDoor(path)) return json(response, 404, { error: 'There is nothing at this address.' });
+    if (!isOpen && path !== '/health/live') return json(response, 503, { error: 'The service is starting.' });
+    const origin = originOf(request, isTrusted);
+    const caller = { origin, proof: proofOf(request), told: toldOf(request) };
+    const limit = doorLimits[path];
+    const admit = (proof: Proof) => {
+      const refusal = limit && spend(app, limit, networkOf({ origin, proof }));
+      if (refusal) return porter.refuseTooMany(path, request, response, refusal);
+      if (path === '/graphql' && !proof) return refuseAtTheDoor(request, response);
+      const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
+      return handler ? handler(request, response, { ...caller, proof }) : refuseMethod(response, route);
+    };
+    const proof = path === '/graphql' && !caller.proof ? porter.proofByService(request) : caller.proof;
+    return proof instanceof Promise ? proof.then(admit) : admit(proof);
+  };
+  const timeouts = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
+  const server = createServer(timeouts, (request, response) => {
+    // Async, so that what is thrown before the first await is caught as well.
+    (async () => dispatch(request, response))().catch((error: unknown) => fail(app, response, error));
+  });
+  const open = () => {
+    isOpen = true;
+  };
+  const drain = () => {
+    state.isDraining = true;
+    following.drain();
+  };
+  return { server, open, drain };
+}
+
+/** Takes a point of a door's limit. @returns why there is none */
+function spend({ limiters }: Served, limit: ProcessLimitName, network: string | null): AuthError | undefined {
+  try {
+    chargeAtOnce(limiters, limit, network);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AuthError) return error;
+    throw error;
+  }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+function refuse(response: ServerResponse, status: number, message: string): void {
+  json(response, status, { errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] });
+}
+
+function refuseMethod(response: ServerResponse, route: Record<string, Handler>): void {
+  response.setHeader('allow', Object.keys(route).join(', ').replace('GET', 'GET, HEAD'));
+  refuse(response, 405, 'This address does not take that method.');
+}
+
+const SOUND_REQUEST_ID = /^[\w.:-]{1,64}$/;
+
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && SOUND_REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/**
+ * What limits by address count. The gateway's own address is nobody's: it is no bucket for limits, and no place where somebody
+ * signed in. A service speaks for many: what is counted by address is counted by service.
+ */
+function networkOf({ origin, proof }: Pick<Caller, 'origin' | 'proof'>): string | null {
+  return proof === undefined || origin.isForwarded ? origin.network : null;
+}
+
+/** What is known of the device behind a request. */
+export function clientOf(
+  app: Pick<App, 'locate'>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { origin, proof, told }: Caller,
+): Client {
+  const isGateways = proof === 'gateway secret' && !origin.isForwarded;
+  const userAgent = request.headers['user-agent']?.slice(0, 512).toWellFormed() ?? null;
+  const ipAddress = isGateways ? null : origin.ip;
+  return {
+    ipAddress,
+    network: networkOf({ origin, proof }),
+    userAgent,
+    // Looked up when somebody asks: few requests sign in.
+    get location() {
+      return app.locate(ipAddress, told);
+    },
+    requestId: String(response.getHeader('x-request-id')),
+  };
+}
+
+function refuseAtTheDoor(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  json(response, 401, {
+    errors: [
+      {
+        message: 'Direct access to internal service is not allowed',
+        extensions: { code: 'UNAUTHENTICATED' },
+      },
+    ],
+  });
+}
+
+/** Answers JSON that nobody keeps. */
+export function json(response: ServerResponse, status: number, body: unknown): void {
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.setHeader('cache-control', 'no-store');
+  response.end(JSON.stringify(body));
+}
+
+export const CACHEABLE = 'public, max-age=60';
+
+/** Answers a document that everybody may read and keep for a minute. */
+export function cacheable(response: ServerResponse, body: string): void {
+  response.setHeader('cache-control', CACHEABLE);
+  response.setHeader('access-control-allow-origin', '*');
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.end(body);
+}
+
+function fail(app: Served, response: ServerResponse, error: unknown): void {
+  const requestId = String(response.getHeader('x-request-id'));
+  if (error instanceof AuthError && error.code === 'SERVICE_UNAVAILABLE') return unavailable(response, error);
+  const refused = error instanceof BodyRefused ? error : undefined;
+  if (!refused) app.log.error({ err: error, requestId }, 'unexpected error');
+  if (response.headersSent) return void response.destroy();
+  // What was not read of the body is not waited for.
+  if (refused?.status === 413) response.setHeader('connection', 'close');
+  const extensions = refused ? { code: 'BAD_REQUEST' } : { code: 'INTERNAL_SERVER_ERROR', requestId };
+  json(response, refused?.status ?? 500, {
+    errors: [{ message: refused?.message ?? 'Something went wrong on our side.', extensions }],
+  });
+}
+
+/** Whether somebody may come in cannot be said right now. */
+function unavailable(response: ServerResponse, { code, message }: AuthError): void {
+  json(response, 503, { errors: [{ message, extensions: { code } }] });
+}

@@ -1,0 +1,9 @@
+import type { Logger } from 'pino';
+
+/** A running service, as far as the process that it runs in cares. */
+export interface Running {
+  url: string;
+  log: Logger;
+  /** Not ready any more → no new connections → what is in flight ends, within ten seconds → everything is closed. */
+  close(): Promise<void>;
+}
