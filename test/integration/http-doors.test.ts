@@ -27,6 +27,7 @@ const get = (path: string, init?: RequestInit) => fetch(app.url + path, init);
 
 describe('the doors of the service', () => {
   it.each([
+    ['/health', 200],
     ['/health/live', 200],
     ['/health/ready', 200],
     ['/.well-known/jwks.json', 200],
@@ -139,6 +140,7 @@ describe('every code of the catalogue', () => {
       'permissions',
       'mfa',
       'passkeys',
+      'stateless',
     ]
       .map((name) => readFileSync(new URL(`./${name}.test.ts`, import.meta.url), 'utf8'))
       .join('\n');

@@ -100,7 +100,7 @@ describe('the table of permissions', () => {
 
   it('has a limit for every door but health', () => {
     const free = Object.entries(doorLimits).filter(([, limit]) => limit === null);
-    expect(free.map(([path]) => path)).toEqual(['/health/live', '/health/ready']);
+    expect(free.map(([path]) => path)).toEqual(['/health', '/health/live', '/health/ready']);
   });
 
   it('says of every mutation that names an account or a role whom it may be', () => {

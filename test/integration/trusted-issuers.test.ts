@@ -1,0 +1,333 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import Provider from 'oidc-provider';
+import { ConfigError, loadConfig } from '../../src/config.js';
+import { movableClock, startApp, type Asking, type TestApp } from '../harness/app.js';
+import {
+  foreignClaims,
+  hs256,
+  startForeignIssuer,
+  VERIFY_FOREIGN,
+  type ForeignIssuer,
+  type ForeignVerdict,
+} from '../harness/foreign-issuer.js';
+import { ownerOf } from '../harness/people.js';
+import { makeTempDir } from '../harness/process.js';
+import { until } from '../harness/until.js';
+
+const SUPABASE = 'https://project.supabase.example';
+const SUPABASE_ISSUER = `${SUPABASE}/auth/v1`;
+const supabaseSecret = randomBytes(32).toString('hex');
+const clock = movableClock();
+
+let app: TestApp;
+let provider: ForeignIssuer;
+let oidc: Awaited<ReturnType<typeof startOidcProvider>>;
+beforeAll(async () => {
+  oidc = await startOidcProvider();
+  provider = await startForeignIssuer({}, () => clock.now());
+  app = await startApp(
+    {
+      SUPABASE_URL: SUPABASE,
+      SUPABASE_JWT_SECRET: supabaseSecret,
+      TRUSTED_ISSUERS: JSON.stringify([
+        { ...provider.entry, services: ['records'] },
+        { issuer: oidc.issuer, audiences: API, allowPrivateNetwork: true },
+      ]),
+    },
+    clock,
+  );
+});
+afterAll(async () => {
+  await app.close();
+  await Promise.all([provider.close(), oidc.close()]);
+});
+
+const API = 'https://api.example.test';
+
+/** A real OpenID Connect provider that gives its client tokens for our API. */
+async function startOidcProvider() {
+  let answer: RequestListener = (_request, response) => response.writeHead(503).end();
+  const server = createServer((request, response) => answer(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = { client_id: 'app', client_secret: 'of-the-app', grant_types: ['client_credentials'] };
+  const described = {
+    scope: 'wards:read',
+    audience: API,
+    accessTokenFormat: 'jwt',
+    accessTokenTTL: 600,
+  } as const;
+  answer = new Provider(issuer, {
+    clients: [{ ...client, redirect_uris: [], response_types: [] }],
+    scopes: ['wards:read'],
+    ttl: { ClientCredentials: 600 },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: { enabled: true, getResourceServerInfo: () => described },
+    },
+  }).callback();
+  const token = async (): Promise<string> => {
+    const form = { grant_type: 'client_credentials', resource: API, scope: 'wards:read' };
+    const authorization = `Basic ${Buffer.from('app:of-the-app').toString('base64')}`;
+    const init = { method: 'POST', headers: { authorization }, body: new URLSearchParams(form) };
+    const body = (await (await fetch(`${issuer}/token`, init)).json()) as { access_token: string };
+    return body.access_token;
+  };
+  const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections());
+  return { issuer, token, close };
+}
+
+async function verify(
+  token: string,
+  more: Record<string, unknown> = {},
+  asking?: Asking,
+): Promise<ForeignVerdict> {
+  const { data, body } = await app.graphql(VERIFY_FOREIGN, { token, ...more }, asking);
+  if (!data['verifyToken']) throw new Error(body);
+  return data['verifyToken'] as ForeignVerdict;
+}
+
+const supabaseToken = (claims: Record<string, unknown> = {}) =>
+  hs256(
+    foreignClaims(SUPABASE_ISSUER, { aud: 'authenticated', role: 'authenticated', ...claims }, clock.now()),
+    supabaseSecret,
+  );
+
+describe('a token of a trusted issuer', () => {
+  it('is answered in the words that ours are', async () => {
+    const token = provider.token({
+      claims: { role: 'doctor', roles: ['staff'], permissions: ['patients:read'], email: 'ana@example.test' },
+    });
+    const { expiresAt, ...answer } = await verify(token);
+    expect(answer).toEqual({
+      valid: true,
+      reason: null,
+      issuer: provider.issuer,
+      sessionId: null,
+      user: null,
+      service: null,
+      scopes: ['patients:read'],
+      subject: {
+        id: `${provider.issuer}#ana`,
+        type: 'EXTERNAL',
+        externalId: 'ana',
+        username: null,
+        email: 'ana@example.test',
+        role: 'doctor',
+        roles: ['doctor', 'staff'],
+        permissions: ['patients:read'],
+      },
+    });
+    expect(new Date(expiresAt ?? 0).getTime()).toBeGreaterThan(clock.now());
+  });
+
+  it('of Supabase, signed with its secret, says what the project says of the user, and not what the user does', async () => {
+    const { subject, valid } = await verify(
+      supabaseToken({
+        app_metadata: { role: 'nurse', permissions: ['wards:read'] },
+        user_metadata: { role: 'OWNER', permissions: ['users:manage'] },
+      }),
+    );
+    expect([valid, subject?.role, subject?.roles, subject?.permissions]).toEqual([
+      true,
+      'nurse',
+      ['nurse'],
+      ['wards:read'],
+    ]);
+  });
+
+  it('of an OpenID Connect provider is checked by the keys that it publishes', async () => {
+    const token = await oidc.token();
+    expect(await verify(token, { requires: ['wards:read'] })).toMatchObject({
+      valid: true,
+      issuer: oidc.issuer,
+      subject: { id: `${oidc.issuer}#app`, type: 'EXTERNAL', permissions: ['wards:read'] },
+    });
+    const [head, body] = token.split('.');
+    expect(await verify(`${head ?? ''}.${body ?? ''}.${provider.token().split('.')[2] ?? ''}`)).toMatchObject(
+      {
+        reason: 'UNTRUSTED_SIGNATURE',
+      },
+    );
+  });
+
+  it('is told to a service, and has access to it where its issuer’s entry says so', async () => {
+    const owner = await ownerOf(app);
+    const run = async (query: string, variables: Record<string, unknown>) =>
+      (await app.graphql(query, variables, { bearer: owner.access })).data;
+    const service = async (name: string) => {
+      const made = await run('mutation ($i: CreateServiceInput!) { createService(input: $i) { id } }', {
+        i: { name },
+      });
+      const { id } = made['createService'] as { id: string };
+      const issued = await run(
+        'mutation ($s: ID!, $i: IssueServiceTokenInput!) { issueServiceToken(serviceId: $s, input: $i) { token } }',
+        { s: id, i: { scopes: [] } },
+      );
+      return { id, bearer: (issued['issueServiceToken'] as { token: string }).token };
+    };
+    const [records, wards] = [await service('records'), await service('wards')];
+    const token = provider.token();
+    expect(await verify(token, {}, { bearer: wards.bearer })).toMatchObject({ valid: true, service: null });
+    expect(await verify(token, { serviceId: wards.id })).toMatchObject({ reason: 'NO_SERVICE_ACCESS' });
+    expect(await verify(token, { serviceId: records.id })).toMatchObject({
+      valid: true,
+      service: { valid: true, service: { id: records.id } },
+    });
+  });
+
+  it('answers for permissions as ours does', async () => {
+    const token = provider.token({ claims: { permissions: ['a:read'], scope: 'b:read c:read' } });
+    expect(await verify(token, { requires: ['a:read', 'c:read'] })).toMatchObject({ valid: true });
+    expect(await verify(token, { requires: ['a:read', 'd:read'] })).toMatchObject({
+      valid: false,
+      reason: 'MISSING_PERMISSION',
+      subject: null,
+    });
+  });
+
+  it('ends with its time, also where it was asked about before', async () => {
+    const token = provider.token();
+    expect(await verify(token)).toMatchObject({ valid: true });
+    clock.advance(3540);
+    expect(await verify(token)).toMatchObject({ valid: true });
+    clock.advance(66);
+    expect(await verify(token)).toMatchObject({ valid: false, reason: 'EXPIRED', subject: null });
+    clock.advance(-3606);
+  });
+
+  it('is nobody at our own door, save to ask about itself', async () => {
+    const bearer = provider.token();
+    const { errors } = await app.graphql('{ me { id } }', {}, { bearer });
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(['UNAUTHENTICATED']);
+    expect(await verify(bearer, {}, { bearer })).toMatchObject({ valid: true });
+    const other = await app.graphql(VERIFY_FOREIGN, { token: provider.token() }, { bearer });
+    expect(other.errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  });
+
+  it('is revoked by its issuer alone', async () => {
+    const token = provider.token();
+    const { data } = await app.graphql('mutation ($t: String!) { revoke(token: $t) }', { t: token });
+    expect(data).toEqual({ revoke: true });
+    expect(await verify(token)).toMatchObject({ valid: true });
+  });
+});
+
+describe('the keys of an issuer', () => {
+  it('are fetched anew when a token names one that is not known, once in 30 seconds', async () => {
+    expect(await verify(provider.token())).toMatchObject({ valid: true });
+    clock.advance(31);
+    provider.rotate();
+    expect(await verify(provider.token())).toMatchObject({ valid: true });
+    const before = provider.fetches();
+    const flood = (count: number) =>
+      Promise.all(
+        Array.from({ length: count }, (_, at) =>
+          verify(provider.token({ header: { kid: `made-up-${at}` } })),
+        ),
+      );
+    for (const { reason } of await flood(50)) expect(reason).toBe('UNTRUSTED_SIGNATURE');
+    expect(provider.fetches() - before).toBe(0);
+    clock.advance(31);
+    await flood(50);
+    expect(provider.fetches() - before).toBe(1);
+  });
+
+  it('stay as they are while it is down, until they are too old', async () => {
+    clock.advance(31);
+    expect(await verify(provider.token())).toMatchObject({ valid: true });
+    provider.answer((response) => response.writeHead(500).end());
+    const before = provider.fetches();
+    clock.advance(3601);
+    await until('they were asked for again', async () => {
+      expect(await verify(provider.token())).toMatchObject({ valid: true });
+      return provider.fetches() > before;
+    });
+    clock.advance(86_400);
+    expect(await verify(provider.token())).toMatchObject({ valid: false, reason: 'ISSUER_UNAVAILABLE' });
+    provider.answer(undefined);
+    clock.advance(31);
+    expect(await verify(provider.token())).toMatchObject({ valid: true });
+  });
+});
+
+describe('whoever configures issuers', () => {
+  const mistakesOf = (issuers: unknown, more: Record<string, string> = {}): readonly string[] => {
+    const key = randomBytes(32).toString('base64');
+    const given = { ENCRYPTION_KEYS: key, PASSWORD_PEPPERS: key, ...more };
+    try {
+      const text = typeof issuers === 'string' ? issuers : JSON.stringify(issuers);
+      loadConfig({ ...given, ...(issuers === undefined ? {} : { TRUSTED_ISSUERS: text }) });
+      return [];
+    } catch (error) {
+      if (error instanceof ConfigError) return error.mistakes;
+      throw error;
+    }
+  };
+  const good = { issuer: 'https://a.example.test', audiences: 'api' };
+  const secret = randomBytes(32).toString('hex');
+
+  it.each<[string, unknown]>([
+    ['must be JSON, or the path', '/no/such/file'],
+    ['is not JSON', '[{'],
+    ['must be a list', { ...good }],
+    ['issuer 1: must be an object', ['a']],
+    ['audiences must say', [{ issuer: good.issuer }]],
+    ['has a member that is not known', [{ ...good, audience: 'api' }]],
+    ['issuer 2: issuer', [good, { audiences: 'api' }]],
+    ['must have no spaces', [{ ...good, issuer: 'https://a.example.test#b' }]],
+    ['algorithms', [{ ...good, algorithms: ['none'] }]],
+    ['HS256 needs a secret', [{ ...good, algorithms: ['HS256', 'RS256'] }]],
+    ['a secret is for HS256 alone', [{ ...good, secret, algorithms: ['HS256', 'RS256'] }]],
+    ['either a secret or a jwksUrl', [{ ...good, secret, jwksUrl: 'https://a.example.test/keys' }]],
+    ['32 or more random bytes', [{ ...good, secret: 'short' }]],
+    ['32 or more random bytes', [{ ...good, secret: 'ab'.repeat(32) }]],
+    ['by https', [{ ...good, jwksUrl: 'http://a.example.test/keys' }]],
+    ['ends with a slash', [{ ...good, preset: 'auth0' }]],
+    ['for an issuer with a secret', [{ ...good, allowMissingIssuer: true }]],
+    ['user_metadata', [{ ...good, claims: { role: 'user_metadata.role' } }]],
+    ['user_metadata', [{ ...good, claims: { roles: ['roles', 'https://a.example.test/user_metadata'] } }]],
+    ['each issuer may be there once', [good, good]],
+    [
+      'each secret may be of one issuer',
+      [
+        { ...good, secret },
+        { ...good, issuer: 'b', secret },
+      ],
+    ],
+  ])('wrongly is told: %s', (said, issuers) => {
+    const mistakes = mistakesOf(issuers);
+    expect(mistakes).toEqual([expect.stringMatching(/^TRUSTED_ISSUERS: /)]);
+    expect(mistakes[0]).toContain(said);
+    expect(mistakes[0]).not.toContain(secret);
+  });
+
+  it('in many places wrongly is told all of them', () => {
+    expect(
+      mistakesOf([{ ...good, secret: 'a' }, { issuer: 'b c' }], { SUPABASE_JWT_SECRET: 'a' }),
+    ).toHaveLength(3);
+    expect(
+      mistakesOf([{ ...good, issuer: 'https://own.example.test' }], {
+        PUBLIC_URL: 'https://own.example.test',
+      }),
+    ).toHaveLength(1);
+    expect(mistakesOf(undefined, { SUPABASE_URL: 'http://project.example.test' })).toHaveLength(1);
+    expect(
+      mistakesOf(undefined, { SUPABASE_URL: 'https://a.test', SUPABASE_JWT_SECRET: 'short' }),
+    ).toHaveLength(1);
+  });
+
+  it('may put them into a file', () => {
+    const file = join(makeTempDir(), 'issuers.json');
+    writeFileSync(file, JSON.stringify([good]));
+    expect(mistakesOf(file)).toEqual([]);
+    writeFileSync(file, '[{}]');
+    expect(mistakesOf(file)).toHaveLength(1);
+  });
+});
