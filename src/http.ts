@@ -7,11 +7,9 @@ import { credentialsOf } from './http/credentials.js';
 import { developmentRoutes } from './http/development.js';
 import { discoveryDocument } from './http/discovery.js';
 import type { Proof } from './http/door.js';
-import { isOAuthDoor, type DoorPath } from './http/doors.js';
 import type { GraphQLEndpoint } from './http/graphql.js';
 import { oauthDoors } from './http/oauth.js';
 import type { OAuthCaller } from './http/oauth/caller.js';
-import { asOAuthError, sendError } from './http/oauth/errors.js';
 import type { Door } from './http/oauth/safely.js';
 import { grants } from './http/oauth/token.js';
 import { askForPassword, linkPages, pressButton, setPassword, showButton } from './http/pages.js';
@@ -36,7 +34,7 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   const routes = { ...routesOf(app, graphql, state), ...oauthRoutes(app, streams) };
   const doors = openServer(app, routes, state, {
     proofByService: (request) => proofByService(app, request),
-    refuseTooMany: tellTooMany,
+    refuseTooMany,
   });
   const drain = () => {
     doors.drain();
@@ -98,19 +96,6 @@ function linkRoute(app: App, page: (typeof linkPages)[number]): Record<string, H
     POST: (request, response, caller) =>
       pressButton(page, app, request, response, clientOf(app, request, response, caller)),
   };
-}
-
-/** Whoever knocks at a door of OAuth reads its words. */
-function tellTooMany(
-  path: DoorPath,
-  request: IncomingMessage,
-  response: ServerResponse,
-  refusal: AuthError,
-): void {
-  const error = isOAuthDoor(path) ? asOAuthError(refusal) : undefined;
-  if (!error) return refuseTooMany(request, response, refusal);
-  request.resume();
-  sendError(response, error);
 }
 
 /** What OAuth libraries and other services' verifiers use; each asks for a service itself. */

@@ -8,10 +8,8 @@ import { openIssuers } from './domain/issuers.js';
 import { chargeAtOnce, openLimiters, type Limiters } from './domain/limits.js';
 import { openWatch, type Watch } from './domain/watch.js';
 import { statelessDiscoveryDocument } from './http/discovery.js';
-import { isOAuthDoor } from './http/doors.js';
 import { openGraphQL, type GraphQLEndpoint } from './http/graphql.js';
 import { listen } from './http/listen.js';
-import { asOAuthError, sendError } from './http/oauth/errors.js';
 import {
   cacheable,
   clientOf,
@@ -111,11 +109,8 @@ function openDoors(parts: Parts, graphql: GraphQLEndpoint): Doors {
   const served = { config, clock, log, limiters, locate: () => null };
   return openServer(served, routesOf(parts, served, graphql, state), state, {
     proofByService: (request) => (identify(request, find).service ? 'service token' : undefined),
-    refuseTooMany(path, request, response, refusal) {
+    refuseTooMany(request, response, { message, extensions }) {
       request.resume();
-      const error = isOAuthDoor(path) ? asOAuthError(refusal) : undefined;
-      if (error) return sendError(response, error);
-      const { message, extensions } = refusal;
       response.setHeader('retry-after', String(extensions['retryAfterSeconds']));
       json(response, 429, { errors: [{ message, extensions }] });
     },

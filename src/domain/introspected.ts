@@ -4,7 +4,7 @@ export type Introspection = { active: false } | ({ active: true } & Record<strin
 export const INACTIVE: Introspection = { active: false };
 
 /** What a verification has found, whoever issued the token. */
-export interface Found {
+interface Found {
   subject: {
     type: string;
     externalId?: string;

@@ -8,8 +8,9 @@ import { isFromTrusted, originOf, trustNetworks, type Origin } from './address.j
 import { BodyRefused } from './body.js';
 import { allowOrigin } from './cors.js';
 import { openDoor, type Proof } from './door.js';
-import { doorLimits, isDoor, type DoorPath } from './doors.js';
+import { doorLimits, isDoor, isOAuthDoor, type DoorPath } from './doors.js';
 import { followRequests } from './follow.js';
+import { asOAuthError, sendError, type OAuthError } from './oauth/errors.js';
 
 /** The doors of the service, as a server that does not listen yet. */
 export interface Doors {
@@ -45,7 +46,8 @@ export type Served = Pick<App, 'config' | 'clock' | 'log' | 'locate' | 'limiters
 export interface Porter {
   /** Asked at the graph where nothing else has opened it: whether a service stands there. */
   proofByService(request: IncomingMessage): Proof | Promise<Proof>;
-  refuseTooMany(path: DoorPath, request: IncomingMessage, response: ServerResponse, error: AuthError): void;
+  /** At a door that does not speak OAuth. */
+  refuseTooMany(request: IncomingMessage, response: ServerResponse, error: AuthError): void;
 }
 
 /** The server in front of the routes. */
@@ -82,7 +84,10 @@ export function openServer(
     const limit = doorLimits[path];
     const admit = (proof: Proof) => {
       const refusal = limit && spend(app, limit, networkOf({ origin, proof }));
-      if (refusal) return porter.refuseTooMany(path, request, response, refusal);
+      // Whoever knocks at a door of OAuth reads its words.
+      const told = refusal && isOAuthDoor(path) ? asOAuthError(refusal) : undefined;
+      if (told) return refuseAsOAuth(request, response, told);
+      if (refusal) return porter.refuseTooMany(request, response, refusal);
       if (path === '/graphql' && !proof) return refuseAtTheDoor(request, response);
       const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
       return handler ? handler(request, response, { ...caller, proof }) : refuseMethod(response, route);
@@ -114,6 +119,11 @@ function spend({ limiters }: Served, limit: ProcessLimitName, network: string | 
     if (error instanceof AuthError) return error;
     throw error;
   }
+}
+
+function refuseAsOAuth(request: IncomingMessage, response: ServerResponse, error: OAuthError): void {
+  request.resume();
+  sendError(response, error);
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

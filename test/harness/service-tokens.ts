@@ -93,8 +93,8 @@ export function issuedIn(answer: Answer): { token: string; tokenId: string; kept
 }
 
 /** A new service that holds one token with these scopes. */
-export async function holderOf(desk: TokensDesk, scopes: string[] = []): Promise<Holder> {
-  const service = await desk.register();
+export async function holderOf(desk: TokensDesk, scopes: string[] = [], name?: string): Promise<Holder> {
+  const service = await desk.register(name);
   return { ...service, ...issuedIn(await desk.issue(service.serviceId, { scopes })) };
 }
 

@@ -139,6 +139,7 @@ describe('introspection without accounts', () => {
     for (const headers of [
       basic(serviceToken),
       { authorization: `Bearer ${serviceToken}` },
+      { 'x-service-token': serviceToken },
       { 'x-gateway-secret': gatewaySecret },
     ]) {
       const answer = await introspect({ token }, headers);
@@ -167,13 +168,44 @@ describe('introspection without accounts', () => {
     for (const headers of [
       {},
       basic('guess'),
+      { authorization: `Basic ${Buffer.from(`others:${serviceToken}`).toString('base64')}` },
       { 'x-gateway-secret': 'guess' },
       { authorization: 'Bearer x' },
     ]) {
       const answer = await introspect({ token: clinicToken() }, headers);
       expect(answer.status).toBe(401);
       expect(await answer.json()).toMatchObject({ error: 'invalid_client' });
+      expect(answer.headers.get('www-authenticate')).toContain('realm="authgraph"');
     }
+  });
+
+  it('is found by discovery, and nothing else is: no grants, and no keys', async () => {
+    for (const name of ['openid-configuration', 'oauth-authorization-server']) {
+      const found = await (await fetch(`${app.url}/.well-known/${name}`)).json();
+      expect(found).toMatchObject({
+        introspection_endpoint: expect.stringMatching(/\/oauth\/introspect$/) as unknown,
+        grant_types_supported: [],
+      });
+      expect(found).not.toHaveProperty('token_endpoint');
+    }
+  });
+
+  it('takes the credential from the form as well, and one alone', async () => {
+    const form = { token: clinicToken(), client_id: 'records', client_secret: serviceToken };
+    expect(await (await introspect(form, {})).json()).toMatchObject({ active: true });
+    expect((await introspect({ ...form, client_id: 'others' }, {})).status).toBe(401);
+    const twice = await introspect(form, basic(serviceToken));
+    expect([twice.status, await twice.json()]).toMatchObject([400, { error: 'invalid_request' }]);
+  });
+
+  it('says of a service that is named whether the entry of the issuer names it', async () => {
+    const answer = await introspect({ token: clinicToken(), service_id: 'records' }, basic(serviceToken));
+    expect(await answer.json()).toMatchObject({
+      active: true,
+      service_name: 'records',
+      service_valid: false,
+      service_status: null,
+    });
   });
 
   it('wants a form with one token', async () => {

@@ -15,8 +15,10 @@ import {
   type ForeignIssuer,
   type ForeignVerdict,
 } from '../harness/foreign-issuer.js';
+import { introspect } from '../harness/oauth.js';
 import { ownerOf } from '../harness/people.js';
 import { makeTempDir } from '../harness/process.js';
+import { as, holderOf, tokensDesk, type Holder } from '../harness/service-tokens.js';
 import { until } from '../harness/until.js';
 
 const SUPABASE = 'https://project.supabase.example';
@@ -27,6 +29,10 @@ const clock = movableClock();
 let app: TestApp;
 let provider: ForeignIssuer;
 let oidc: Awaited<ReturnType<typeof startOidcProvider>>;
+/** A service that its subjects may use, one that they may not, and one that may ask about any token. */
+let records: Holder;
+let wards: Holder;
+let gate: Holder;
 beforeAll(async () => {
   oidc = await startOidcProvider();
   provider = await startForeignIssuer({}, () => clock.now());
@@ -41,6 +47,10 @@ beforeAll(async () => {
     },
     clock,
   );
+  const desk = tokensDesk(app, await ownerOf(app));
+  records = await holderOf(desk, [], 'records');
+  wards = await holderOf(desk);
+  gate = await holderOf(desk, ['tokens:introspect']);
 });
 afterAll(async () => {
   await app.close();
@@ -158,27 +168,14 @@ describe('a token of a trusted issuer', () => {
   });
 
   it('is told to a service, and has access to it where its issuer’s entry says so', async () => {
-    const owner = await ownerOf(app);
-    const run = async (query: string, variables: Record<string, unknown>) =>
-      (await app.graphql(query, variables, { bearer: owner.access })).data;
-    const service = async (name: string) => {
-      const made = await run('mutation ($i: CreateServiceInput!) { createService(input: $i) { id } }', {
-        i: { name },
-      });
-      const { id } = made['createService'] as { id: string };
-      const issued = await run(
-        'mutation ($s: ID!, $i: IssueServiceTokenInput!) { issueServiceToken(serviceId: $s, input: $i) { token } }',
-        { s: id, i: { scopes: [] } },
-      );
-      return { id, bearer: (issued['issueServiceToken'] as { token: string }).token };
-    };
-    const [records, wards] = [await service('records'), await service('wards')];
     const token = provider.token();
-    expect(await verify(token, {}, { bearer: wards.bearer })).toMatchObject({ valid: true, service: null });
-    expect(await verify(token, { serviceId: wards.id })).toMatchObject({ reason: 'NO_SERVICE_ACCESS' });
-    expect(await verify(token, { serviceId: records.id })).toMatchObject({
+    expect(await verify(token, {}, as(wards))).toMatchObject({ valid: true, service: null });
+    expect(await verify(token, { serviceId: wards.serviceId })).toMatchObject({
+      reason: 'NO_SERVICE_ACCESS',
+    });
+    expect(await verify(token, { serviceId: records.serviceId })).toMatchObject({
       valid: true,
-      service: { valid: true, service: { id: records.id } },
+      service: { valid: true, service: { id: records.serviceId } },
     });
   });
 
@@ -216,6 +213,77 @@ describe('a token of a trusted issuer', () => {
     const { data } = await app.graphql('mutation ($t: String!) { revoke(token: $t) }', { t: token });
     expect(data).toEqual({ revoke: true });
     expect(await verify(token)).toMatchObject({ valid: true });
+  });
+});
+
+describe('introspection of a token of a trusted issuer', () => {
+  const ask = async (service: Holder, token: string, more: Record<string, string> = {}) =>
+    (await introspect(app, service, token, more)).body as Record<string, unknown>;
+  const INACTIVE = { active: false };
+
+  it('answers in the words that ours is answered in, with a client where the token says one', async () => {
+    const claims = { role: 'doctor', permissions: ['patients:read'], email: 'ana@example.test' };
+    const { exp, iat, jti, ...said } = await ask(gate, provider.token({ claims }));
+    expect(said).toEqual({
+      active: true,
+      scope: 'patients:read',
+      token_type: 'Bearer',
+      sub: `${provider.issuer}#ana`,
+      aud: 'clinic',
+      iss: provider.issuer,
+      email: 'ana@example.test',
+      role: 'doctor',
+      roles: ['doctor'],
+      permissions: ['patients:read'],
+      subject_type: 'EXTERNAL',
+      external_id: 'ana',
+    });
+    expect([Number(exp) - Number(iat), typeof jti]).toEqual([3600, 'string']);
+    expect(await ask(gate, await oidc.token())).toMatchObject({ active: true, client_id: 'app' });
+    expect(await ask(gate, supabaseToken())).toMatchObject({ active: true, iss: SUPABASE_ISSUER });
+  });
+
+  it('asks for a service without a scope whether the token may be used there', async () => {
+    const token = provider.token();
+    expect(await ask(records, token)).toMatchObject({ active: true, sub: `${provider.issuer}#ana` });
+    expect(await ask(wards, token)).toEqual(INACTIVE);
+    expect((await introspect(app, wards, token, { service_id: records.serviceId })).status).toBe(403);
+  });
+
+  it('describes the subject at the service that is named', async () => {
+    const token = provider.token();
+    expect(await ask(gate, token, { service_id: records.serviceId })).toMatchObject({
+      active: true,
+      service_name: 'records',
+      service_valid: true,
+      service_role: null,
+      service_status: 'ACTIVE',
+    });
+    expect(await ask(wards, token, { service_id: wards.serviceId })).toMatchObject({
+      active: true,
+      service_name: wards.name,
+      service_valid: false,
+      service_status: null,
+    });
+  });
+
+  it('says nothing of one that is not good', async () => {
+    const stranger = hs256(foreignClaims('https://nobody.example.test'), supabaseSecret);
+    const late = provider.token({ claims: { exp: Math.floor(clock.now() / 1000) - 60 } });
+    for (const token of [stranger, late, `${provider.token()}x`])
+      expect(await ask(gate, token)).toEqual(INACTIVE);
+  });
+
+  it('gives no verdict while the keys of its issuer cannot be had', async () => {
+    clock.advance(31);
+    expect(await ask(gate, provider.token())).toMatchObject({ active: true });
+    provider.answer((response) => response.writeHead(500).end());
+    clock.advance(90_001);
+    const { status, headers, body } = await introspect(app, gate, provider.token());
+    expect([status, headers.get('retry-after'), body.error]).toEqual([503, '1', 'temporarily_unavailable']);
+    provider.answer(undefined);
+    clock.advance(31);
+    expect(await ask(gate, provider.token())).toMatchObject({ active: true });
   });
 });
 
