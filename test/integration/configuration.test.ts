@@ -407,9 +407,10 @@ describe('the documents', () => {
     const rows = [...read('docs/configuration.md').matchAll(/^\| `([A-Z_]+)` \| ([^|]*) \|/gm)];
     const told = Object.fromEntries(rows.map(([, name, value]) => [name!, value!.trim()]));
     for (const [name, shape] of Object.entries(variables)) {
-      const fallback = shape.safeParse(undefined).data;
+      const fallback: unknown = shape.safeParse(undefined).data;
       if (fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)) continue;
-      const text = typeof fallback === 'boolean' ? (fallback ? 'on' : 'off') : [fallback].join();
+      const text =
+        typeof fallback === 'boolean' ? (fallback ? 'on' : 'off') : [fallback].flat().map(String).join();
       expect(`${name} ${told[name]}`).toBe(`${name} \`${text}\``);
     }
   });
