@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import type { Session, SessionChange } from '@authgraph/client/browser';
+import type { Session, SessionChange, SessionStorage } from '@authgraph/client/browser';
 import { startApp, type TestApp } from '../harness/app.js';
 import { openChromium, type Chromium } from '../harness/browser.js';
 import { join } from '../harness/people.js';
@@ -12,18 +13,23 @@ import { until } from '../harness/until.js';
 import { compile } from '../runner/swc.mjs';
 
 const CLIENT = new URL('../../packages/client/src/', import.meta.url);
-const PAGE = `<!doctype html><title>An application</title><script type="module">
-  import { createSession } from '/client/browser.js';
+const KEEPING = fileURLToPath(import.meta.resolve('idb-keyval'));
+const PAGE = `<!doctype html><title>An application</title>
+<script type="importmap">{ "imports": { "idb-keyval": "/keeping.js" } }</script>
+<script type="module">
+  import { browserStorage, createSession } from '/client/browser.js';
   let offset = 0;
   const changes = [];
+  const storage = browserStorage();
   const session = createSession({ url: '/graphql', now: () => Date.now() + offset });
   session.subscribe((change) => changes.push(change));
-  Object.assign(window, { session, changes, later: (seconds) => (offset += seconds * 1000) });
+  Object.assign(window, { session, storage, changes, later: (seconds) => (offset += seconds * 1000) });
 </script>`;
 
 /** What the page leaves for the test. */
 interface Tab {
   session: Session;
+  storage: SessionStorage;
   changes: SessionChange[];
   later: (seconds: number) => void;
 }
@@ -38,7 +44,7 @@ const asked: string[] = [];
 beforeAll(async () => {
   [app, chromium] = await Promise.all([startApp({ LIMITS_SCALE: '100' }), openChromium()]);
   site = createServer((request, response) => {
-    const [, name] = /^\/client\/([\w/-]+)\.js$/.exec(request.url ?? '') ?? [];
+    const [, name] = /^\/(?:client\/)?([\w/-]+)\.js$/.exec(request.url ?? '') ?? [];
     const isGraph = request.url === '/graphql';
     if (!isGraph) {
       const text = name === undefined ? PAGE : codeOf(name);
@@ -67,13 +73,17 @@ afterAll(async () => {
 });
 
 const codeOf = (name: string): string =>
-  (compile as (path: string) => { code: string })(fileURLToPath(new URL(`${name}.ts`, CLIENT))).code;
+  name === 'keeping'
+    ? readFileSync(KEEPING, 'utf8')
+    : (compile as (path: string) => { code: string })(fileURLToPath(new URL(`${name}.ts`, CLIENT))).code;
 
 const inTab = <T, A>(page: Page, work: (tab: Tab, argument: A) => T | Promise<T>, argument?: A): Promise<T> =>
   page.evaluate(`(${work.toString()})(window, ${JSON.stringify(argument ?? null)})`);
 
-const kept = (page: Page) =>
-  page.evaluate("JSON.parse(localStorage.getItem('authgraph.session')).refreshToken");
+const kept = async (page: Page) => {
+  const text = await inTab(page, ({ storage }) => storage.get('authgraph.session'));
+  return (JSON.parse(text ?? '{}') as { refreshToken: string }).refreshToken;
+};
 
 /** Twenty requests in each tab when the token is due, all at once. @returns how many were answered with the account */
 async function hurry(...tabs: Page[]): Promise<number> {

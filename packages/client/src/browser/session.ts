@@ -17,7 +17,7 @@ import {
 export interface SessionOptions {
   /** The GraphQL endpoint. */
   readonly url: string;
-  /** Where it is kept; localStorage when left out. */
+  /** Where it is kept; the browser's IndexedDB when left out. */
   readonly storage?: SessionStorage;
   /** How long before its end an access token is exchanged; 60 when left out, and never more than half its life. */
   readonly refreshBeforeSeconds?: number;

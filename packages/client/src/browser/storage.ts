@@ -1,3 +1,5 @@
+import { createStore, del, get, set } from 'idb-keyval';
+
 /** Where a session is kept. Tabs share a session through storage that they share. */
 export interface SessionStorage {
   get(key: string): string | null | undefined | Promise<string | null | undefined>;
@@ -15,21 +17,23 @@ export function memoryStorage(): SessionStorage {
   };
 }
 
-/** What is used of the browser's localStorage and sessionStorage. */
-interface WebStorage {
-  getItem(key: string): string | null;
-  setItem(key: string, value: string): void;
-  removeItem(key: string): void;
-}
-
-/** localStorage, which all tabs of an origin share; in memory where there is none, or where the browser forbids it. */
-export function browserStorage(
-  store: WebStorage | undefined = (globalThis as { localStorage?: WebStorage }).localStorage,
-): SessionStorage {
-  if (!store) return memoryStorage();
+/**
+ * The browser's IndexedDB, which all tabs of an origin share; in memory where there is none, or where the browser forbids it.
+ * What one tab has written, every other reads from then on. localStorage promises no such thing: a tab in a process of its own
+ * may still be shown a token that another has just exchanged.
+ */
+export function browserStorage(): SessionStorage {
+  if (!('indexedDB' in globalThis)) return memoryStorage();
+  const store = createStore('authgraph', 'sessions');
+  const inBrowser: SessionStorage = {
+    get: (key) => get<string>(key, store),
+    set: (key, value) => set(key, value, store),
+    remove: (key) => del(key, store),
+  };
+  const chosen = get('', store).then(() => inBrowser, memoryStorage);
   return {
-    get: (key) => store.getItem(key),
-    set: (key, value) => store.setItem(key, value),
-    remove: (key) => store.removeItem(key),
+    get: async (key) => (await chosen).get(key),
+    set: async (key, value) => (await chosen).set(key, value),
+    remove: async (key) => (await chosen).remove(key),
   };
 }
