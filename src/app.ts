@@ -1,14 +1,14 @@
 import 'reflect-metadata';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { systemClock } from './clock.js';
 import { ConfigError, type Config } from './config.js';
 import { contextOf, type App } from './context.js';
-import { startEmbeddedPostgres } from './db/embedded.js';
+import { keepPostgres } from './db/kept-postgres.js';
 import { migrate, pendingMigrations } from './db/migrate.js';
 import { connectPostgres } from './db/postgres.js';
 import { chooseRole, openLogin, ownsNothing, type Working } from './db/rights.js';
 import { connectRedis } from './db/redis.js';
+import { openStanding, type Duty } from './db/standing.js';
 import { rememberAccess } from './domain/access.js';
 import { openAlerts } from './domain/alerts.js';
 import { signWith } from './domain/audit.js';
@@ -49,6 +49,9 @@ export interface RunningApp extends Running {
   firstOwner: FirstOwner | undefined;
 }
 
+/** How what was opened is closed, last first. */
+type Closing = ((isReplaced?: boolean) => unknown)[];
+
 const PURGE_EVERY_MS = 60_000;
 
 /** Puts the service together, brings its database up to date and listens. */
@@ -57,9 +60,9 @@ export async function createApp(
   clock: Clock = systemClock,
   log: Logger = openLog(config),
 ): Promise<RunningApp> {
-  const closing: (() => unknown)[] = [];
-  const close = async () => {
-    for (const step of closing.splice(0).reverse()) await step();
+  const closing: Closing = [];
+  const close = async (isReplaced?: boolean) => {
+    for (const step of closing.splice(0).reverse()) await step(isReplaced);
   };
   try {
     return await assemble(config, clock, log, closing, close);
@@ -73,8 +76,8 @@ async function assemble(
   config: Config,
   clock: Clock,
   log: Logger,
-  closing: (() => unknown)[],
-  close: () => Promise<void>,
+  closing: Closing,
+  close: RunningApp['close'],
 ): Promise<RunningApp> {
   requireOwnerPassword(config);
   const working = await openDatabase(config, log, closing);
@@ -95,12 +98,13 @@ function requireOwnerPassword(config: Config): void {
 }
 
 /** Brings the database up to date as its owner, and answers how the service works with it from then on. */
-async function openDatabase(config: Config, log: Logger, closing: (() => unknown)[]): Promise<Working> {
+async function openDatabase(config: Config, log: Logger, closing: Closing): Promise<Working> {
   const { databaseUrl, ownerUrl } = config.data;
   if (databaseUrl === undefined) {
-    const url = await embedded(config, log, closing);
-    await migrate(url);
-    return chooseRole(await openLogin(url));
+    const postgres = await keepPostgres(config.data.dir, log);
+    closing.push(() => postgres.stop());
+    await migrate(postgres.url);
+    return chooseRole(await openLogin(postgres.url));
   }
   await (ownerUrl === databaseUrl && (await ownsNothing(databaseUrl))
     ? requireMigrated(databaseUrl)
@@ -126,7 +130,7 @@ async function openParts(
   clock: Clock,
   log: Logger,
   { url: databaseUrl, role }: Working,
-  closing: (() => unknown)[],
+  closing: Closing,
 ): Promise<App> {
   const templates = openTemplates(config);
   const locate = openLocations(config.location.databaseFile);
@@ -141,7 +145,9 @@ async function openParts(
   const { redisUrl } = config.data;
   const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl, log);
   closing.push(() => redis?.disconnect());
-  const feed = await openFeed({ db: vital, databaseUrl, redis, redisUrl, clock, log });
+  const standing = openStanding(config.data.directUrl ?? databaseUrl);
+  closing.push(() => standing.close());
+  const feed = await openFeed({ db: vital, standing, redis, redisUrl, clock, log });
   closing.push(() => feed.close());
   const keyring = await openKeyring({ db: vital, feed, config, log });
   closing.push(() => keyring.close());
@@ -153,9 +159,9 @@ async function openParts(
   requireRole(catalogue, 'MFA_REQUIRED_FROM', named.mfaRole);
   const serviceTokens = openServiceTokens({ db, feed, catalogue, clock, log });
   closing.push(() => serviceTokens.close());
-  const postman = openPostman(db, config, log);
+  const postman = openPostman({ db, duty: standing, config, log });
   closing.push(() => postman.close());
-  const sealer = await openSealer({ db, config, clock, log });
+  const sealer = await openSealer({ db, duty: standing, config, clock, log });
   closing.push(() => sealer.close());
   const witness = openWitness({ db, log });
   closing.push(() => witness.close());
@@ -183,9 +189,9 @@ async function openParts(
     witness,
     locate,
   };
-  const alerts = openAlerts(app);
+  const alerts = openAlerts({ ...app, duty: standing });
   closing.push(() => alerts.close());
-  closing.push(keepTidy(app));
+  closing.push(keepTidy(app, standing));
   return app;
 }
 
@@ -194,32 +200,8 @@ function requireRole(catalogue: Catalogue, variable: string, name: string | unde
     throw new ConfigError([`${variable}: there is no role named ${name}`]);
 }
 
-/** How long to wait before an embedded PostgreSQL that died is started again, in milliseconds. */
-const REVIVE_MS = 500;
-
-/** The PostgreSQL that comes along; were it to die, it is started again on the same socket. */
-async function embedded(config: Config, log: Logger, closing: (() => unknown)[]): Promise<string> {
-  const state = { isClosing: false };
-  const start = () => startEmbeddedPostgres({ dataDir: config.data.dir, onDeath: () => void revive() });
-  const revive = async () => {
-    log.error('PostgreSQL has stopped unexpectedly (see postgres.log in the data folder); starting it again');
-    await delay(REVIVE_MS);
-    if (state.isClosing) return;
-    running = start().catch((error: unknown) => {
-      log.fatal({ err: error }, 'PostgreSQL cannot be started again');
-      throw error;
-    });
-    await running.catch(() => undefined);
-  };
-  let running = start();
-  closing.push(async () => {
-    state.isClosing = true;
-    await running.then((postgres) => postgres.stop()).catch(() => undefined);
-  });
-  return (await running).url;
-}
-
-function keepTidy(app: App): () => void {
+/** Removes what is over, in one process for all. */
+function keepTidy(app: App, duty: Duty): () => void {
   const purge = () =>
     Promise.all([
       purgeSessions(app),
@@ -231,11 +213,11 @@ function keepTidy(app: App): () => void {
       purgeSightings(app),
       purgeLimits(app),
     ]).catch((error: unknown) => app.log.warn({ err: error }, 'nothing could be purged'));
-  const timer = setInterval(() => void purge(), PURGE_EVERY_MS).unref();
+  const timer = setInterval(() => duty.isOnDuty && void purge(), PURGE_EVERY_MS).unref();
   return () => clearInterval(timer);
 }
 
-async function serve(app: App, closing: (() => unknown)[]): Promise<{ url: string; open: () => void }> {
+async function serve(app: App, closing: Closing): Promise<{ url: string; open: () => void }> {
   const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
   const graphql = await openGraphQL(app, buildSchema(), [limits], (request, client) =>
     contextOf(app, request, client),

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { processesOf, processVariables } from './config/processes.js';
 import { requiredInProduction, statelessMistakes, statelessVariables } from './config/stateless.js';
 import { issuerVariables, readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
 import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
@@ -52,8 +52,10 @@ export const variables = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   PORT: z.coerce.number(wrongKind('must be a port number')).int().min(0).max(65535).default(4000),
   HOST: z.string().optional(),
+  ...processVariables,
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
+  DATABASE_DIRECT_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
   DATABASE_OWNER_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
   DATABASE_POOL_SIZE: whole().min(2).max(500).default(10),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
@@ -67,7 +69,6 @@ export const variables = {
   GATEWAY_SECRETS: gatewaySecrets.optional(),
   LIMITS_SCALE: number().positive('must be more than 0').default(1),
   PASSWORD_HASH_COST: whole().min(10).max(16).default(12),
-  PASSWORD_HASH_PROCESSES: whole().min(1).max(256).optional(),
   PASSWORD_MIN_LENGTH: whole().min(6).max(64).default(8),
   PASSWORD_BLOCKLIST: onOff(true),
   PASSWORD_PEPPERS: keys.optional(),
@@ -185,9 +186,11 @@ function productionMistakes(given: Record<string, string | undefined>): string[]
 }
 
 function group(v: Variables, production: boolean, secrets: Secrets, issuers: readonly TrustedIssuer[]) {
+  const processes = processesOf(v);
   const publicUrl = v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT}`;
   return Object.freeze({
     production,
+    processes: { workers: processes.workers },
     http: {
       port: v.PORT,
       host: v.HOST ?? (production ? '::' : '127.0.0.1'),
@@ -199,6 +202,7 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
     data: {
       dir: resolve(v.DATA_DIR),
       databaseUrl: v.DATABASE_URL,
+      directUrl: v.DATABASE_DIRECT_URL,
       ownerUrl: v.DATABASE_OWNER_URL ?? v.DATABASE_URL,
       poolSize: v.DATABASE_POOL_SIZE,
       redisUrl: v.REDIS_URL,
@@ -211,7 +215,7 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
     encryptionKeys: secrets.encryptionKeys.map((key) => Buffer.from(key, 'base64')),
     passwords: {
       hashCost: v.PASSWORD_HASH_COST,
-      hashProcesses: v.PASSWORD_HASH_PROCESSES ?? availableParallelism(),
+      hashProcesses: processes.hashersEach,
       minLength: v.PASSWORD_MIN_LENGTH,
       blocklist: v.PASSWORD_BLOCKLIST,
       peppers: secrets.peppers.map((key) => Buffer.from(key, 'base64')),

@@ -36,8 +36,8 @@ export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
     proofByService: (request) => proofByService(app, request),
     refuseTooMany,
   });
-  const drain = () => {
-    doors.drain();
+  const drain = (isReplaced: boolean) => {
+    doors.drain(isReplaced);
     streams.close();
   };
   return { ...doors, drain };

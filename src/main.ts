@@ -1,75 +1,29 @@
-import { setFlagsFromString } from 'node:v8';
+import cluster from 'node:cluster';
 import './load-graphql.js';
-import type { RunningApp } from './app.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
+import { keepPostgres } from './db/kept-postgres.js';
 import { isUnavailable } from './errors.js';
-import type { Running } from './running.js';
+import { openLog } from './log.js';
+import { serve } from './serve.js';
+import { NotStarted, openCrew } from './supervisor.js';
 
-/** How long stopping may take in all, in milliseconds: leave, drain, close. */
-const STOP_MS = 16_000;
-
-function welcome({ url, firstOwner, database }: RunningApp, config: Config): string {
-  const lines = [
-    '',
-    `  authgraph is ready at ${url}/graphql`,
-    '',
-    ...(config.production ? [] : [`  Apollo Sandbox   open ${url}/graphql in a browser`]),
-    `  Data             ${database === 'embedded' ? `${config.data.dir} (its own PostgreSQL)` : 'the PostgreSQL of DATABASE_URL'}`,
-    ...mailLines(url, config),
-    ...(firstOwner ? ['', `  Owner account    ${firstOwner.username} (${firstOwner.email})`] : []),
-    ...(firstOwner?.password === undefined
-      ? []
-      : [`  Its password     ${firstOwner.password}     (made for this database; shown only now)`]),
-    '',
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-function mailLines(url: string, { mail }: Config): string[] {
-  const lines = [`  Outgoing mail    ${mail.smtpUrl ? 'by SMTP' : `${mail.folder}, one .eml file each`}`];
-  return mail.hasMailbox
-    ? [`  Mailbox          open ${url}/mailbox in a browser to read it`, ...lines]
-    : lines;
-}
-
-function welcomeStateless({ url }: Running, { issuers }: Config): string {
-  const names = issuers.map(({ issuer }) => `    ${issuer}\n`).join('');
-  return `\n  authgraph is ready at ${url}/graphql, without accounts: it verifies the tokens of\n${names}\n`;
-}
-
-/** One of the two is loaded and not the other: what is not needed takes no memory. */
-async function start(config: Config): Promise<Running> {
-  if (config.stateless.on) {
-    // Little is held from one request to the next: room for what is short-lived would only fill up.
-    setFlagsFromString('--max-semi-space-size=1');
-    setFlagsFromString('--semi-space-growth-factor=1');
-    setFlagsFromString('--heap-growing-percent=20');
-    const { createStateless } = await import('./stateless.js');
-    const running = await createStateless(config);
-    process.stdout.write(welcomeStateless(running, config));
-    return running;
+/** Starts workers, and passes on what this process is told: SIGHUP replaces them, SIGTERM and SIGINT stop everything. */
+async function supervise(config: Config): Promise<void> {
+  const log = openLog(config);
+  const isEmbedded = config.data.databaseUrl === undefined && !config.stateless.on;
+  // Here, as it must outlive each worker.
+  const postgres = isEmbedded ? await keepPostgres(config.data.dir, log) : undefined;
+  try {
+    const crew = await openCrew({ workers: config.processes.workers, log });
+    process.stdout.write(crew.welcome);
+    process.on('SIGHUP', () => void crew.renew());
+    const told = new Promise((resolve) => process.on('SIGTERM', resolve).on('SIGINT', resolve));
+    await told;
+    process.exitCode = (await crew.close()) ? 0 : 1;
+  } finally {
+    await postgres?.stop();
   }
-  const { createApp } = await import('./app.js');
-  const running = await createApp(config);
-  process.stdout.write(welcome(running, config));
-  return running;
-}
-
-async function main(): Promise<void> {
-  const app = await start(loadConfig(process.env));
-  const stop = (signal: NodeJS.Signals) => {
-    app.log.info({ signal }, 'stopping');
-    // Whatever hangs by then, a database say, is not worth waiting for.
-    setTimeout(() => process.exit(1), STOP_MS).unref();
-    app.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        app.log.error({ err: error }, 'did not stop cleanly');
-        process.exit(1);
-      },
-    );
-  };
-  process.once('SIGTERM', stop).once('SIGINT', stop);
+  process.exit();
 }
 
 /** What a newcomer can do about it; other errors show where they come from. */
@@ -84,7 +38,17 @@ function explain(error: unknown): string {
   return error.stack ?? error.message;
 }
 
-main().catch((error: unknown) => {
+function fail(error: unknown): void {
+  // It has explained itself.
+  if (error instanceof NotStarted) process.exit(error.exitCode);
   process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
-});
+}
+
+try {
+  const config = loadConfig(process.env);
+  const run = cluster.isPrimary && config.processes.workers > 1 ? supervise : serve;
+  run(config).catch(fail);
+} catch (error) {
+  fail(error);
+}

@@ -4,6 +4,9 @@ import type { Logger } from 'pino';
 export interface Running {
   url: string;
   log: Logger;
-  /** Not ready any more → no new connections → what is in flight ends, within ten seconds → everything is closed. */
-  close(): Promise<void>;
+  /**
+   * Not ready any more → no new connections → what is in flight ends, within ten seconds → everything is closed.
+   * @param isReplaced another process answers on the same port already: no balancer has to notice
+   */
+  close(isReplaced?: boolean): Promise<void>;
 }

@@ -71,7 +71,7 @@ export async function createStateless(config: Config, clock: Clock = systemClock
     const doors = openDoors(parts, graphql);
     const listening = await listen(doors, config);
     doors.open();
-    return { url: listening.url, log, close: () => listening.close().then(close) };
+    return { url: listening.url, log, close: (isReplaced) => listening.close(isReplaced).then(close) };
   } catch (error) {
     await close();
     throw error;

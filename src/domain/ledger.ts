@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
+import type { Duty } from '../db/standing.js';
 import type { Clock } from './clock.js';
 import { anchorOf, type Seal } from './ledger/blocks.js';
 import { purgeNext } from './ledger/retention.js';
@@ -20,6 +21,7 @@ export interface Sealer {
 
 interface SealerDeps {
   db: Knex;
+  duty: Duty;
   config: Config;
   clock: Clock;
   log: Logger;
@@ -101,7 +103,7 @@ export async function openSealer(deps: SealerDeps): Promise<Sealer> {
   };
   let isBusy = false;
   const timer = setInterval(() => {
-    if (isBusy) return;
+    if (isBusy || !deps.duty.isOnDuty) return;
     isBusy = true;
     void inTurn(round).finally(() => (isBusy = false));
   }, SEAL_EVERY_MS).unref();

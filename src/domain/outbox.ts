@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
+import type { Duty } from '../db/standing.js';
 
 /** Takes what waits in a table and hands it over, as often as it takes. */
 export interface Outbox {
@@ -12,6 +13,14 @@ export interface Outbox {
 export interface Parcel {
   id: string;
   tries: number;
+}
+
+/** What delivering needs. */
+export interface OutboxDeps {
+  db: Knex;
+  /** Who has it looks for what others have left behind. */
+  duty: Duty;
+  log: Logger;
 }
 
 /** One way out. */
@@ -34,7 +43,7 @@ const BATCH = 10;
 const MOST_TRIES = 40;
 
 /** Starts delivering. Any number of processes may do so at once: each parcel is leased to one of them. */
-export function openOutbox<T extends Parcel>(db: Knex, log: Logger, route: Route<T>): Outbox {
+export function openOutbox<T extends Parcel>({ db, duty, log }: OutboxDeps, route: Route<T>): Outbox {
   let running: Promise<void> | undefined;
   const state = { again: false, closed: false };
   const isWanted = () => state.again && !state.closed;
@@ -60,7 +69,7 @@ export function openOutbox<T extends Parcel>(db: Knex, log: Logger, route: Route
   const later = (seconds: number | undefined) => {
     if (seconds !== undefined && seconds * 1000 < LOOK_EVERY_MS) setTimeout(collect, seconds * 1000).unref();
   };
-  const timer = setInterval(collect, LOOK_EVERY_MS).unref();
+  const timer = setInterval(() => duty.isOnDuty && collect(), LOOK_EVERY_MS).unref();
   collect();
   return {
     collect,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import type { Doors } from './server.js';
 
-/** How long a balancer may take to see that we are not ready any more, in milliseconds; until then all is answered. */
+/** How long balancers may take to see that we are not ready any more, and clients to end their connections, in milliseconds; until then all is answered. */
 const LEAVE_MS = 3000;
 /** How long requests in flight may take to end, in milliseconds. */
 const DRAIN_MS = 10_000;
@@ -12,7 +12,7 @@ const SWEEP_MS = 50;
 /** Where a server listens, and how it stops: not ready any more, no new connections, what is in flight ends. */
 export interface Listening {
   url: string;
-  close: () => Promise<void>;
+  close: (isReplaced?: boolean) => Promise<void>;
 }
 
 /** Starts listening. */
@@ -23,9 +23,9 @@ export async function listen(
   await new Promise<void>((resolve, reject) =>
     server.once('error', reject).listen(http.port, http.host, resolve),
   );
-  const close = async () => {
-    drain();
-    if (production) await delay(LEAVE_MS);
+  const close = async (isReplaced = false) => {
+    drain(isReplaced);
+    if (production || isReplaced) await delay(LEAVE_MS);
     const closed = new Promise((resolve) => server.close(resolve));
     // Again and again: a connection whose request was under way is idle only once it is answered.
     const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);

@@ -17,8 +17,8 @@ export interface Doors {
   server: Server;
   /** Until now everything but `/health/live` was answered 503. */
   open: () => void;
-  /** From now on `/health/ready` says no, so that no balancer sends more. */
-  drain: () => void;
+  /** Connections end with their next answer; and `/health/ready` says no, unless another process answers in this one's place. */
+  drain: (isReplaced: boolean) => void;
 }
 
 /** Where a request comes from, and how it proved that it may knock. */
@@ -103,8 +103,8 @@ export function openServer(
   const open = () => {
     isOpen = true;
   };
-  const drain = () => {
-    state.isDraining = true;
+  const drain = (isReplaced: boolean) => {
+    state.isDraining = !isReplaced;
     following.drain();
   };
   return { server, open, drain };

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,10 +46,28 @@ export function removeOrphans(): void {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is such a process, ours or not. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
+}
+
+/** A process that another has started. */
+export interface Child {
+  pid: number;
+  nice: number;
+}
+
+/** The living children of a process with this in their command line, as the system lists them. */
+export function childrenOf(parent: number, program: string): Child[] {
+  const list = execFileSync('ps', ['-axo', 'pid=,ppid=,ni=,stat=,args='], { encoding: 'utf8' });
+  return list
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(.*)$/.exec(line))
+    .filter((found) => Number(found?.[2]) === parent && !found?.[4]?.startsWith('Z'))
+    .filter((found) => found?.[5]?.includes(program))
+    .map((found) => ({ pid: Number(found?.[1]), nice: Number(found?.[3]) }));
 }

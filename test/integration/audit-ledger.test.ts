@@ -41,7 +41,13 @@ async function withSealer(
   const db = connectPostgres(databaseUrl, 2, { role: APP_ROLE });
   signWith(db, [key]);
   const log = pino({ level: 'silent' });
-  const sealer = await openSealer({ db, config: loadConfig(env), clock: systemClock, log });
+  const sealer = await openSealer({
+    db,
+    duty: { isOnDuty: true },
+    config: loadConfig(env),
+    clock: systemClock,
+    log,
+  });
   try {
     await work(sealer);
   } finally {

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ask, startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { codeOf, signIn } from '../harness/calls.js';
 import { join, ownerOf, verify } from '../harness/people.js';
+import { childrenOf, isAlive, type Child } from '../harness/process.js';
 import { startProgram } from '../harness/program.js';
 import { quantile, until } from '../harness/until.js';
 
@@ -14,32 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-interface Hasher {
-  pid: number;
-  nice: number;
-}
-
-/** The hashing processes of a process, as the system lists them. */
-function hashersOf(parent: number): Hasher[] {
-  const list = execFileSync('ps', ['-axo', 'pid=,ppid=,ni=,stat=,args='], { encoding: 'utf8' });
-  return list
-    .split('\n')
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(.*)$/.exec(line))
-    .filter((found) => Number(found?.[2]) === parent && !found?.[4]?.startsWith('Z'))
-    .filter((found) => found?.[5]?.includes('hasher.js'))
-    .map((found) => ({ pid: Number(found?.[1]), nice: Number(found?.[3]) }));
-}
-
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
+/** The hashing processes of a process. */
+const hashersOf = (parent: number) => childrenOf(parent, 'hasher.js');
 
 /** What this process has now and had not before. */
-const newcomers = (before: Hasher[]) =>
+const newcomers = (before: Child[]) =>
   hashersOf(process.pid).filter(({ pid }) => !before.some((old) => old.pid === pid));
 
 const tries = (door: TestApp, login = 'nobody-at-all') => signIn(door, login, 'wrong-password');

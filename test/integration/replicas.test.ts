@@ -58,7 +58,7 @@ async function delays(
 /** LISTEN connections break; they come back after half a second. */
 const deafen = () =>
   look(`select pg_terminate_backend(pid) from pg_stat_activity
-    where application_name = 'authgraph-listen' and datname = current_database()`);
+    where application_name = 'authgraph-standing' and datname = current_database()`);
 
 describe('a token revoked on one replica is refused on the other', () => {
   let there: TestApp;

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import { AuditEventModel } from '../../db/models/audit-event.js';
+import type { Duty } from '../../db/standing.js';
 import { transaction, type Unit } from '../../db/transaction.js';
 import { isUnavailable } from '../../errors.js';
 import { NO_ID } from '../ids.js';
@@ -12,6 +13,7 @@ import { rules } from './rules.js';
 
 export interface WatcherDeps extends NoticeDeps {
   db: Knex;
+  duty: Duty;
   log: Logger;
 }
 
@@ -47,7 +49,7 @@ export function openWatcher(deps: WatcherDeps, webhook: Outbox | undefined): Wat
       .catch(complain)
       .finally(() => (looking = undefined));
   };
-  const timer = setInterval(start, LOOK_EVERY_MS).unref();
+  const timer = setInterval(() => deps.duty.isOnDuty && start(), LOOK_EVERY_MS).unref();
   start();
   return {
     async close() {

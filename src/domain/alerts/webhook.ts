@@ -1,25 +1,23 @@
 import type { Knex } from 'knex';
-import type { Logger } from 'pino';
 import type { Config } from '../../config.js';
 import type { AlertModel } from '../../db/models/alert.js';
 import { WebhookDeliveryModel } from '../../db/models/webhook-delivery.js';
 import type { Clock } from '../clock.js';
 import { deliver } from '../deliveries.js';
 import { newId } from '../ids.js';
-import { openOutbox, type Outbox } from '../outbox.js';
+import { openOutbox, type Outbox, type OutboxDeps } from '../outbox.js';
 
-export interface WebhookDeps {
-  db: Knex;
+export interface WebhookDeps extends OutboxDeps {
   config: Config;
   clock: Clock;
-  log: Logger;
 }
 
 /** Starts telling the webhook of alerts; undefined where none is configured. */
-export function openWebhook({ db, config, clock, log }: WebhookDeps): Outbox | undefined {
+export function openWebhook(deps: WebhookDeps): Outbox | undefined {
+  const { config, clock } = deps;
   const { webhook } = config;
   if (!webhook) return undefined;
-  return openOutbox(db, log, {
+  return openOutbox(deps, {
     table: 'webhookDeliveries',
     lane: 'accountId',
     what: 'webhook delivery',

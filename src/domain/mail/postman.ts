@@ -1,12 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Knex } from 'knex';
 import { createTransport, type Transporter } from 'nodemailer';
-import type { Logger } from 'pino';
 import type { Config } from '../../config.js';
 import type { MailModel } from '../../db/models/mail.js';
 import type { OutboxModel } from '../../db/models/outbox.js';
-import { openOutbox, type Outbox } from '../outbox.js';
+import { openOutbox, type Outbox, type OutboxDeps } from '../outbox.js';
 import { seal, unseal } from '../sealing.js';
 import { keepInMailbox } from './mailbox.js';
 import type { Mail } from './templates.js';
@@ -26,18 +24,19 @@ interface Letter extends Mail {
 type Deliver = (letter: Letter) => Promise<void>;
 
 /** Starts delivering: by SMTP where SMTP_URL is set, else as .eml files in the mail folder of the data directory. */
-export function openPostman(db: Knex, config: Config, log: Logger): Postman {
+export function openPostman(deps: OutboxDeps & { config: Config }): Postman {
+  const { config } = deps;
   const deliver = config.mail.smtpUrl
     ? bySmtp(createTransport(withTimeouts(config.mail.smtpUrl)), config)
     : intoFolder(config);
   const route = { lane: 'recipient', what: 'mail' } as const;
-  const sealed = openOutbox<MailModel>(db, log, {
+  const sealed = openOutbox<MailModel>(deps, {
     ...route,
     table: 'mailOutbox',
     deliver: async (mail) => deliver(openLetter(config, mail)),
   });
   // What the version before has written, or writes beside this one.
-  const clear = openOutbox<OutboxModel>(db, log, {
+  const clear = openOutbox<OutboxModel>(deps, {
     ...route,
     table: 'outbox',
     deliver: async ({ bodyText: text, bodyHtml: html, ...mail }) => deliver({ ...mail, text, html }),

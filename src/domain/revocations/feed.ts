@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
-import { listen } from '../../db/listen.js';
+import type { Standing } from '../../db/standing.js';
 import { RevocationModel } from '../../db/models/revocation.js';
 import { subscribeRedis } from '../../db/redis.js';
 import { AuthError } from '../../errors.js';
@@ -21,7 +21,7 @@ const PAGE = 5000;
 
 export interface FeedDeps {
   db: Knex;
-  databaseUrl: string;
+  standing: Standing;
   redis: Redis | undefined;
   redisUrl: string | undefined;
   clock: Clock;
@@ -54,7 +54,7 @@ export interface Feed {
   /** Reads what is new, now; calls made meanwhile share the next reading. */
   poll(): Promise<void>;
   publish(): void;
-  close(): Promise<void>;
+  close(): void;
 }
 
 /** The part of the feed that is told when there is news. */
@@ -77,7 +77,8 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     if (!state.isClosed) poll().then(heard, deaf);
   };
   await poll();
-  const listener = listen(deps.databaseUrl, CHANNEL, {
+  const { standing } = deps;
+  standing.hear(CHANNEL, {
     onNotify: look,
     // A lost connection may mean another server, with its own numbering of the latest rows: all is read anew.
     onConnect: () => {
@@ -89,7 +90,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
   let timer: NodeJS.Timeout;
   const tick = () => {
     look();
-    timer = setTimeout(tick, listener.isUp ? POLL_MS : POLL_MS_WITHOUT_LISTEN).unref();
+    timer = setTimeout(tick, standing.isUp ? POLL_MS : POLL_MS_WITHOUT_LISTEN).unref();
   };
   tick();
   const forgetting = setInterval(news.forget, 60_000).unref();
@@ -113,12 +114,11 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     on: (kind, reload) => void news.reloads[kind].push(reload),
     poll,
     publish: () => void deps.redis?.publish(CHANNEL, '').catch(() => undefined),
-    async close() {
+    close() {
       state.isClosed = true;
       clearTimeout(timer);
       clearInterval(forgetting);
       subscriber?.disconnect();
-      await listener.close();
     },
   };
 }
