@@ -23,7 +23,7 @@ const LADDER = [
     'introspected',
   ],
   ['audit', 'devices', 'limits', 'mail', 'revocations', 'secret-checks', 'witness', 'ledger'],
-  ['passwords', 'tokens', 'issuers', 'access', 'administration', 'catalogue'],
+  ['passwords', 'tokens', 'issuers', 'access', 'administration', 'catalogue', 'verdict'],
   [
     'accounts',
     'services',

@@ -1,22 +1,7 @@
-import { AuthError } from '../errors.js';
-import type { Actor, ServiceAccess } from './access.js';
-import type { Catalogue } from './catalogue.js';
-import type { Client } from './client.js';
+import type { ServiceAccess } from './access.js';
 import type { ForeignClaims, ForeignToken, ForeignVerification } from './issuers.js';
 import type { Rejection } from './tokens.js';
-import type { Witness } from './witness.js';
-
-export interface ForeignTokenDeps {
-  catalogue: Pick<Catalogue, 'service'>;
-  witness: Pick<Witness, 'refused'>;
-}
-
-/** Who asks, and with which bearer token. */
-export interface ForeignAsker {
-  actor: Actor;
-  bearer: string | undefined;
-  client: Client;
-}
+import { refuse, requireMayAsk, type Asker, type VerdictDeps } from './verdict.js';
 
 /** What is asked: as of a token of ours (verification.ts). */
 export interface ForeignQuestion {
@@ -59,29 +44,22 @@ interface ForeignSubjectAnswer {
  * @throws {AuthError} FORBIDDEN for an account that asks about somebody else's token without tokens:introspect
  */
 export function answerForeign(
-  deps: ForeignTokenDeps,
-  asker: ForeignAsker,
+  deps: VerdictDeps,
+  asker: Asker,
   question: ForeignQuestion,
   { token, rejection }: ForeignVerification,
 ): ForeignAnswer {
   if (token) requireMayAsk(asker, question.token);
-  const refuse = (reason: Rejection, access: ServiceAccess | null = null) => {
-    tell(deps, asker, question, token, reason);
-    return rejected(reason, access);
-  };
-  if (rejection !== undefined) return refuse(rejection);
-  const access = accessOf(deps, token, question.serviceId?.toLowerCase());
-  if (access === 'NONE' && question.isTolerant !== true) return refuse('NO_SERVICE_ACCESS');
+  const { serviceId } = question;
+  const no = (reason: Rejection, access: ServiceAccess | null = null) =>
+    refuse(deps, asker, { reason, subject: token?.subject.id, serviceId, access });
+  if (rejection !== undefined) return no(rejection);
+  const access = accessOf(deps, token, serviceId?.toLowerCase());
+  if (access === 'NONE' && question.isTolerant !== true) return no('NO_SERVICE_ACCESS');
   const told = access === 'NONE' ? null : access;
   const { permissions } = token.subject;
   const isLacking = question.requires?.some((permission) => !permissions.has(permission)) === true;
-  return isLacking ? refuse('MISSING_PERMISSION', told) : accepted(token, told);
-}
-
-function requireMayAsk({ actor, bearer }: ForeignAsker, token: string): void {
-  if (actor.kind === 'gateway' || actor.kind === 'service' || bearer === token) return;
-  if (actor.kind === 'user' && actor.permissions.has('tokens:introspect')) return;
-  throw new AuthError(actor.kind === 'user' ? 'FORBIDDEN' : 'UNAUTHENTICATED');
+  return isLacking ? no('MISSING_PERMISSION', told) : accepted(token, told);
 }
 
 /**
@@ -89,7 +67,7 @@ function requireMayAsk({ actor, bearer }: ForeignAsker, token: string): void {
  * so. Whoever asks of no certain service wants to know whom the token speaks of, and is told.
  */
 function accessOf(
-  { catalogue }: ForeignTokenDeps,
+  { catalogue }: VerdictDeps,
   { issuer: { services } }: ForeignToken,
   serviceId: string | undefined,
 ): ServiceAccess | null | 'NONE' {
@@ -116,29 +94,4 @@ function accepted({ subject, claims }: ForeignToken, service: ServiceAccess | nu
     expiresAt: new Date(claims.exp * 1000),
     claims,
   };
-}
-
-const rejected = (reason: Rejection, service: ServiceAccess | null): ForeignAnswer => ({
-  valid: false,
-  reason,
-  subject: null,
-  service,
-  sessionId: null,
-  issuer: null,
-  scopes: [],
-  expiresAt: null,
-  claims: null,
-});
-
-/** As with ours: on record later, in a batch. */
-function tell(
-  { witness, catalogue }: ForeignTokenDeps,
-  { actor, client }: ForeignAsker,
-  { serviceId: asked }: ForeignQuestion,
-  token: ForeignToken | undefined,
-  reason: Rejection,
-): void {
-  const askedBy = actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
-  const serviceId = catalogue.service(asked?.toLowerCase() ?? '')?.id;
-  witness.refused({ reason, subject: token?.subject.id, serviceId, askedBy, client });
 }

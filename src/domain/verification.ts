@@ -3,11 +3,9 @@ import {
   authorityOf,
   serviceAccessOf,
   type AccessDeps,
-  type Actor,
   type SessionAuthority,
   type ServiceAccess,
 } from './access.js';
-import type { Client } from './client.js';
 import { answerForeign, type ForeignQuestion } from './foreign-tokens.js';
 import type { ForeignClaims, Issuers } from './issuers.js';
 import { verifyServiceJwt, type ServiceJwtDeps } from './service-jwts.js';
@@ -20,6 +18,7 @@ import {
   type TokenDeps,
   type Verification,
 } from './tokens.js';
+import { refuse, requireMayAsk, type Asker } from './verdict.js';
 import type { Witness } from './witness.js';
 
 export interface VerificationDeps extends TokenDeps, AccessDeps, ServiceJwtDeps {
@@ -70,13 +69,6 @@ interface TokenSubjectAnswer {
   role: string | null;
   roles: readonly string[];
   permissions: readonly string[];
-}
-
-/** Who asks, and with which bearer token. */
-export interface Asker {
-  actor: Actor;
-  bearer: string | undefined;
-  client: Client;
 }
 
 const MOST_AT_ONCE = 100;
@@ -154,10 +146,10 @@ function answer(
   found: Verification,
 ): TokenAnswer | Promise<TokenAnswer> {
   if (found.rejection === 'WRONG_TYPE') return answerForService(deps, asker, question);
-  requireMayAsk(asker, question.token, found.claims?.sub);
+  requireMayAskOf(asker, question.token, found.claims?.sub);
   const { claims } = found;
   if (found.rejection !== undefined || !claims)
-    return refused(deps, asker, question, claims, rejected(found.rejection ?? 'MALFORMED'));
+    return refused(deps, asker, question, claims, found.rejection ?? 'MALFORMED');
   const authority = authorityOf(deps, claims);
   const access =
     question.serviceId === undefined
@@ -169,12 +161,9 @@ function answer(
 }
 
 /** A holder may ask about its own tokens; what is no token of ours tells nothing about anybody. */
-function requireMayAsk({ actor, bearer }: Asker, token: string, subject: string | undefined): void {
-  const isOwn = actor.kind === 'user' && subject === actor.id;
-  const isTrusted = actor.kind === 'gateway' || actor.kind === 'service';
-  if (isTrusted || bearer === token || isOwn || subject === undefined) return;
-  if (actor.kind === 'user' && actor.permissions.has('tokens:introspect')) return;
-  throw new AuthError(actor.kind === 'user' ? 'FORBIDDEN' : 'UNAUTHENTICATED');
+function requireMayAskOf(asker: Asker, token: string, subject: string | undefined): void {
+  const { actor } = asker;
+  if (subject !== undefined) requireMayAsk(asker, token, actor.kind === 'user' && subject === actor.id);
 }
 
 /** Which service is asked about: one that asks means itself, and only with tokens:introspect another one. */
@@ -203,10 +192,15 @@ function decide(
       ? new Set([...authority.permissions, ...access.role.permissions])
       : authority.permissions;
   const isLacking = question.requires?.some((permission) => !permissions.has(permission)) === true;
-  if (isShut || isLacking) {
-    const answer = rejected(isShut ? 'NO_SERVICE_ACCESS' : 'MISSING_PERMISSION', access);
-    return refused(deps, asker, question, claims, answer);
-  }
+  if (isShut || isLacking)
+    return refused(
+      deps,
+      asker,
+      question,
+      claims,
+      isShut ? 'NO_SERVICE_ACCESS' : 'MISSING_PERMISSION',
+      access,
+    );
   // An id that no service has is the caller's own word.
   deps.witness.accepted({ accountId: claims.sub, serviceId: access?.service.id ?? null });
   const granted = [...permissions];
@@ -238,10 +232,10 @@ async function answerForService(
   question: Question,
 ): Promise<TokenAnswer> {
   const { claims, rejection } = await verifyServiceJwt(deps, question.token);
-  requireMayAsk(asker, question.token, claims?.sub);
-  if (rejection !== undefined) return refused(deps, asker, question, claims, rejected(rejection));
+  requireMayAskOf(asker, question.token, claims?.sub);
+  if (rejection !== undefined) return refused(deps, asker, question, claims, rejection);
   const fault = faultAt(deps, question, claims);
-  if (fault !== undefined) return refused(deps, asker, question, claims, rejected(fault));
+  if (fault !== undefined) return refused(deps, asker, question, claims, fault);
   const scopes = scopesOf(claims);
   const { sub: id, client_id: username, iss: issuer } = claims;
   const none = { email: null, role: null, roles: [] };
@@ -270,31 +264,11 @@ function faultAt(
   return requires?.every((permission) => scopes.has(permission)) === false ? 'MISSING_PERMISSION' : undefined;
 }
 
-function rejected(reason: Rejection, service: ServiceAccess | null = null): TokenAnswer {
-  return {
-    valid: false,
-    reason,
-    subject: null,
-    service,
-    sessionId: null,
-    issuer: null,
-    scopes: [],
-    expiresAt: null,
-    claims: null,
-  };
-}
-
-/** A refusal is told, and goes on record later, in a batch. */
-function refused(
-  { witness, catalogue }: VerificationDeps,
-  { actor, client }: Asker,
-  { serviceId: asked }: Question,
+const refused = (
+  deps: VerificationDeps,
+  asker: Asker,
+  { serviceId }: Question,
   claims: { sub: string } | undefined,
-  answer: TokenAnswer,
-): TokenAnswer {
-  const askedBy = actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
-  // An id that no service has is the caller's own word: each made-up one would be an event of its own.
-  const serviceId = asked === undefined ? undefined : catalogue.service(asked)?.id;
-  witness.refused({ reason: answer.reason ?? '', subject: claims?.sub, serviceId, askedBy, client });
-  return answer;
-}
+  reason: Rejection,
+  access?: ServiceAccess,
+): TokenAnswer => refuse(deps, asker, { reason, subject: claims?.sub, serviceId, access });

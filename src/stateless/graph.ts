@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { GraphQLError, parse, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Context } from '../context.js';
-import type { ForeignAnswer, ForeignAsker, ForeignQuestion } from '../domain/foreign-tokens.js';
+import type { ForeignAnswer, ForeignQuestion } from '../domain/foreign-tokens.js';
+import type { Asker } from '../domain/verdict.js';
 import { AuthError, badInput } from '../errors.js';
 import type { Answering } from '../http/present-errors.js';
 import { known, verifier, type Rule } from '../permissions/rules.js';
 import type { Verify } from './verification.js';
 
 /** What a resolver is given. */
-export interface StatelessContext extends Answering, Pick<ForeignAsker, 'actor' | 'bearer'> {
+export interface StatelessContext extends Answering, Pick<Asker, 'actor' | 'bearer'> {
   /** Takes a point for each question. @throws {AuthError} RATE_LIMITED */
   pay(): void;
   /** Told of whoever is kept from a field. */

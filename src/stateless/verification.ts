@@ -1,15 +1,11 @@
 import { badInput } from '../errors.js';
-import {
-  answerForeign,
-  type ForeignAnswer,
-  type ForeignAsker,
-  type ForeignQuestion,
-} from '../domain/foreign-tokens.js';
+import { answerForeign, type ForeignAnswer, type ForeignQuestion } from '../domain/foreign-tokens.js';
 import type { Issuers } from '../domain/issuers.js';
+import type { Asker } from '../domain/verdict.js';
 import type { Watch } from '../domain/watch.js';
 
 /** Answers as `verifyToken` does, of the tokens of trusted issuers. */
-export type Verify = (asker: ForeignAsker, question: ForeignQuestion) => Promise<ForeignAnswer>;
+export type Verify = (asker: Asker, question: ForeignQuestion) => Promise<ForeignAnswer>;
 
 const MOST_REQUIRED = 100;
 const NO_SERVICES = { service: () => undefined };
