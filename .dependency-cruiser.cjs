@@ -38,6 +38,7 @@ const LADDER = [
     'roles',
     'verification',
     'foreign-tokens',
+    'edge',
     'watch',
   ],
   [

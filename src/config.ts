@@ -116,6 +116,7 @@ export const variables = {
     .optional(),
   FRONTEND_URL: origins.default([]),
   TRUSTED_PROXIES: networks.default([]),
+  ROUTER_NETWORKS: networks.default([]),
   AUDIT_RETENTION_DAYS: whole()
     .refine((days) => days === 0 || (days >= 30 && days <= 36_500), 'must be 0, or from 30 to 36500')
     .default(0),
@@ -197,6 +198,7 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
       publicUrl,
       frontendOrigins: v.FRONTEND_URL,
       trustedProxies: v.TRUSTED_PROXIES,
+      routerNetworks: v.ROUTER_NETWORKS,
       gatewaySecrets: v.GATEWAY_SECRETS ?? [],
     },
     data: {

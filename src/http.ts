@@ -2,7 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { provingServiceOf, type App } from './context.js';
 import { isPostgresUp } from './db/postgres.js';
 import type { Actor } from './domain/access.js';
+import { chargeAtOnce } from './domain/limits.js';
 import { AuthError } from './errors.js';
+import { coprocessorDoor } from './http/coprocessor.js';
+import { judge } from './http/coprocessor/judge.js';
 import { credentialsOf } from './http/credentials.js';
 import { developmentRoutes } from './http/development.js';
 import { discoveryDocument } from './http/discovery.js';
@@ -31,7 +34,7 @@ import { refuseTooMany } from './http/too-many.js';
 export function openDoors(app: App, graphql: GraphQLEndpoint): Doors {
   const state = { isDraining: false };
   const streams = openStreams(app);
-  const routes = { ...routesOf(app, graphql, state), ...oauthRoutes(app, streams) };
+  const routes = { ...routesOf(app, graphql, state), ...oauthRoutes(app, streams), ...routerRoutes(app) };
   const doors = openServer(app, routes, state, {
     proofByService: (request) => proofByService(app, request),
     refuseTooMany,
@@ -111,6 +114,17 @@ function oauthRoutes(app: App, streams: Streams): Routes {
     '/oauth/token': { POST: over(doors.token) },
     '/revocations': { GET: over((...given) => streams.open(...given)) },
   };
+}
+
+/** What Apollo Router asks about its clients' tokens. */
+function routerRoutes(app: App): Routes {
+  const door = coprocessorDoor({
+    config: app.config,
+    log: app.log,
+    charge: (network) => chargeAtOnce(app.limiters, 'verificationsByCaller', network),
+    judge: (token, client) => judge(app, token, client),
+  });
+  return { '/router/coprocessor': { POST: door } };
 }
 
 function oauthCallerOf(

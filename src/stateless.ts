@@ -7,6 +7,7 @@ import type { Clock } from './domain/clock.js';
 import { openIssuers } from './domain/issuers.js';
 import { chargeAtOnce, openLimiters, type Limiters } from './domain/limits.js';
 import { openWatch, type Watch } from './domain/watch.js';
+import { coprocessorDoor } from './http/coprocessor.js';
 import { statelessDiscoveryDocument } from './http/discovery.js';
 import { openGraphQL, type GraphQLEndpoint } from './http/graphql.js';
 import { listen } from './http/listen.js';
@@ -23,6 +24,7 @@ import { openLog } from './log.js';
 import { decisive, DOCUMENT_LIMITS, documentLimits } from './permissions/document-limits.js';
 import { credentialMutations } from './permissions/table.js';
 import { identify, knowServices, type FindService } from './stateless/callers.js';
+import { judge } from './stateless/edge.js';
 import { buildStatelessSchema, type StatelessContext } from './stateless/graph.js';
 import { introspectionDoor } from './stateless/introspection.js';
 import { openVerification, type Verify } from './stateless/verification.js';
@@ -143,6 +145,7 @@ function routesOf(
           client: clientOf(served, request, response, caller),
         }),
     },
+    '/router/coprocessor': { POST: coprocessorOf(parts, charge) },
     '/health': { GET: ready },
     '/health/ready': { GET: ready },
     '/health/live': { GET: (_request, response) => json(response, 200, { status: 'live' }) },
@@ -151,4 +154,12 @@ function routesOf(
     // There are no keys of ours, and whoever looks for them finds that.
     '/.well-known/jwks.json': { GET: (_request, response) => json(response, 200, { keys: [] }) },
   };
+}
+
+function coprocessorOf(
+  { config, log, verify, find }: Parts,
+  charge: (network: string | null) => void,
+): Handler {
+  const deps = { verify, find, issuer: config.tokens.issuer };
+  return coprocessorDoor({ config, log, charge, judge: (token, client) => judge(deps, token, client) });
 }

@@ -33,8 +33,16 @@ export function isFromTrusted(request: IncomingMessage, isTrusted: TrustedNetwor
 
 /** The first address, from the right of X-Forwarded-For, that no trusted proxy vouches for; else the socket's own. */
 export function originOf(request: IncomingMessage, isTrusted: TrustedNetworks): Origin {
+  return originBehind(request, request.headers['x-forwarded-for'], isTrusted);
+}
+
+/** The same, where what the connection's other end says of its client stands elsewhere than in the request's headers. */
+export function originBehind(
+  request: IncomingMessage,
+  forwarded: string | string[] | undefined,
+  isTrusted: TrustedNetworks,
+): Origin {
   const remote = request.socket.remoteAddress ?? '';
-  const forwarded = request.headers['x-forwarded-for'];
   if (forwarded === undefined) return peers.get(remote) ?? rememberPeer(remote);
   const peer = parse(remote) ?? NOWHERE;
   const isForwarded = isTrusted(peer);

@@ -19,14 +19,14 @@ export class BodyRefused extends Error {
 
 const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
-/** Reads a JSON body of bounded size. @throws {BodyRefused} */
-export function readJson(request: IncomingMessage): Promise<unknown> {
+/** Reads a JSON body of at most so many bytes. @throws {BodyRefused} */
+export function readJson(request: IncomingMessage, most = MOST_BYTES): Promise<unknown> {
   const { 'content-type': type, 'content-encoding': encoding, 'content-length': length } = request.headers;
   if (!JSON_TYPE.test(type ?? '')) return refuse(415, 'Send application/json in UTF-8.');
   if (encoding !== undefined && encoding !== 'identity')
     return refuse(415, 'Compressed bodies are not taken.');
-  if (Number(length ?? 0) > MOST_BYTES) return refuseTooLarge(request, MOST_BYTES);
-  return readBytes(request).then(parseJson);
+  if (Number(length ?? 0) > most) return refuseTooLarge(request, most);
+  return readBytes(request, most).then(parseJson);
 }
 
 function refuse(status: BodyRefused['status'], message: string): Promise<never> {

@@ -1,8 +1,21 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Config } from '../config.js';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
+
+/** Where a gateway shows its secret. */
+export const SECRET_HEADER = 'x-gateway-secret';
+
+/** Tells the gateway's secrets from all else. */
+export function knowSecrets({ http }: Pick<Config, 'http'>): (given: string) => boolean {
+  const secrets = http.gatewaySecrets.map(digest);
+  return (given) => {
+    const presented = digest(given);
+    // Each is compared, so that the time tells nothing.
+    return secrets.map((secret) => timingSafeEqual(secret, presented)).includes(true);
+  };
+}
 
 /** How a caller proved that it may knock; undefined when it did not. */
 export type Proof = 'gateway secret' | 'service token' | 'loopback' | undefined;
@@ -12,14 +25,10 @@ export type Proof = 'gateway secret' | 'service token' | 'loopback' | undefined;
  * opens the door and says nothing of who makes the request.
  */
 export function openDoor(config: Config): (request: IncomingMessage) => Proof {
-  const secrets = config.http.gatewaySecrets.map(digest);
+  const isSecret = knowSecrets(config);
   return (request) => {
-    const given = request.headers['x-gateway-secret'];
-    if (typeof given === 'string') {
-      const presented = digest(given);
-      // Each is compared, so that the time tells nothing.
-      if (secrets.map((secret) => timingSafeEqual(secret, presented)).includes(true)) return 'gateway secret';
-    }
+    const given = request.headers[SECRET_HEADER];
+    if (typeof given === 'string' && isSecret(given)) return 'gateway secret';
     return !config.production && LOOPBACK.test(request.socket.remoteAddress ?? '') ? 'loopback' : undefined;
   };
 }
@@ -36,6 +45,9 @@ const BY_PROXIES = /^(forwarded|via|x-forwarded-.*|x-real-ip|(cf-connecting|true
  * points here for a moment.
  */
 export function isAtHome({ socket, headers }: IncomingMessage): boolean {
-  const isForwarded = Object.keys(headers).some((name) => BY_PROXIES.test(name));
-  return LOOPBACK.test(socket.remoteAddress ?? '') && !isForwarded && HOME.test(headers.host ?? '');
+  return LOOPBACK.test(socket.remoteAddress ?? '') && !isForwarded(headers) && HOME.test(headers.host ?? '');
 }
+
+/** Whether a proxy says that it passed a request on. */
+export const isForwarded = (headers: IncomingHttpHeaders): boolean =>
+  Object.keys(headers).some((name) => BY_PROXIES.test(name));

@@ -16,6 +16,7 @@ export const doorLimits = {
   '/oauth/revoke': 'requestsFromAddress',
   '/oauth/token': 'requestsFromAddress',
   '/revocations': 'requestsFromAddress',
+  '/router/coprocessor': 'callsFromRouter',
   '/verify-email': 'pagesFromAddress',
   '/reset-password': 'pagesFromAddress',
   '/confirm-email-change': 'pagesFromAddress',

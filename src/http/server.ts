@@ -140,7 +140,8 @@ function refuseMethod(response: ServerResponse, route: Record<string, Handler>):
   refuse(response, 405, 'This address does not take that method.');
 }
 
-const SOUND_REQUEST_ID = /^[\w.:-]{1,64}$/;
+/** What is taken for a request's number. */
+export const SOUND_REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 function requestIdOf(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
@@ -177,7 +178,8 @@ export function clientOf(
   };
 }
 
-function refuseAtTheDoor(request: IncomingMessage, response: ServerResponse): void {
+/** Refuses whoever has not proved that it may knock. */
+export function refuseAtTheDoor(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   json(response, 401, {
     errors: [

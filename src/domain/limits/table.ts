@@ -185,6 +185,13 @@ export const limits = {
     counted: 'process',
     of: 'requests to the graph or a door of OAuth, let in or not',
   },
+  callsFromRouter: {
+    by: 'address',
+    points: 600_000,
+    seconds: MINUTE,
+    counted: 'process',
+    of: 'calls of a router that asks about its clients’ tokens, proved or not',
+  },
   documentsFromAddress: {
     by: 'address',
     points: 6000,
