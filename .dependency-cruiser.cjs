@@ -47,6 +47,7 @@ const LADDER = [
     'credentials',
     'revoking',
     'introspection',
+    'token-exchange',
     'email-verification',
     'email-change',
     'recovery',

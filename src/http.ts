@@ -5,7 +5,7 @@ import type { Actor } from './domain/access.js';
 import { chargeAtOnce } from './domain/limits.js';
 import { AuthError } from './errors.js';
 import { coprocessorDoor } from './http/coprocessor.js';
-import { judge } from './http/coprocessor/judge.js';
+import { exchange, judge } from './http/coprocessor/judge.js';
 import { credentialsOf } from './http/credentials.js';
 import { developmentRoutes } from './http/development.js';
 import { discoveryDocument } from './http/discovery.js';
@@ -123,6 +123,7 @@ function routerRoutes(app: App): Routes {
     log: app.log,
     charge: (network) => chargeAtOnce(app.limiters, 'verificationsByCaller', network),
     judge: (token, client) => judge(app, token, client),
+    exchange: (token, serviceName, client) => exchange(app, token, serviceName, client),
   });
   return { '/router/coprocessor': { POST: door } };
 }

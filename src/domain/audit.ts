@@ -73,6 +73,7 @@ export const eventTypes = {
   'access.denied': ['field', 'code', 'count'],
   'token.refused': ['reason', 'service', 'count'],
   'service_token.exchanged': ['service', 'audience', 'count'],
+  'token.exchanged': ['service', 'audience', 'count'],
   'service_token.seen': ['network'],
   'audit.purged': ['through', 'events'],
 } as const;

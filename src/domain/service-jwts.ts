@@ -72,8 +72,13 @@ export async function issueServiceJwt(
   return { text, seconds, scopes, audience };
 }
 
-function audienceOf(
-  { catalogue, config }: ServiceJwtDeps,
+/**
+ * The service that a JWT is to be for.
+ * @param asked its name or id; the asking one itself unless said
+ * @throws {AuthError} BAD_USER_INPUT naming `audience`
+ */
+export function audienceOf(
+  { catalogue, config }: Pick<ServiceJwtDeps, 'catalogue' | 'config'>,
   ownId: string,
   asked: string = ownId,
 ): ServiceModel {

@@ -15,6 +15,7 @@ export { openKeyring, type Keyring } from './tokens/keyring.js';
 export type { Rejection } from './tokens/rejection.js';
 export { compromiseKey, publishNextKey } from './tokens/rotation.js';
 export { listSigningKeys } from './tokens/listing.js';
+export { signDelegated } from './tokens/delegated.js';
 export { proveServiceJwt, signServiceJwt, type ServiceClaims } from './tokens/service-jwt.js';
 
 /** What one of our access tokens says (RFC 9068), once its signature and form are proved. Times in seconds. */

@@ -65,6 +65,17 @@ export interface Exchange {
   client: Client;
 }
 
+/** A token of a person was exchanged for one of ours, for one service. */
+export interface Delegation {
+  /** Id of the service that asked; null for the gateway. */
+  askedBy: string | null;
+  /** Whom the token speaks of. */
+  subject: string | null;
+  /** Id of the service that it is for. */
+  audience: string;
+  client: Client;
+}
+
 /**
  * Takes down what happens too often to be written one by one. All but `flush` and `close` answer at once and never
  * throw; what they are told is written within about a second, alike things as one with their count.
@@ -76,6 +87,7 @@ export interface Witness {
   seen(sighting: Sighting): void;
   served(serving: Serving): void;
   exchanged(exchange: Exchange): void;
+  delegated(delegation: Delegation): void;
   /** Writes what was gathered so far. It does not throw: what cannot be written stays for the next time. */
   flush(): Promise<void>;
   /** Writes what is left, and stops. */
@@ -177,6 +189,16 @@ export function openWitness({ db, log }: { db: Knex; log: Logger }): Witness {
           subject: tokenId,
           client,
           details: { service: serviceId, audience },
+        })),
+      ),
+    delegated: ({ askedBy, subject, audience, client }) =>
+      soon(
+        note(state.sheet, 'token.exchanged', `${askedBy ?? ''} ${subject ?? ''} ${audience}`, () => ({
+          outcome: 'SUCCESS',
+          actor: askedBy,
+          subject,
+          client,
+          details: { service: askedBy, audience },
         })),
       ),
     flush,

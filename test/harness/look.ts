@@ -31,7 +31,7 @@ const RESTLESS = new Set([
 
 /** Which rows come when they come: what is gathered and written later. */
 const GATHERED =
-  "type in ('access.denied', 'token.refused', 'service_token.exchanged', 'service_token.seen')";
+  "type in ('access.denied', 'token.refused', 'service_token.exchanged', 'token.exchanged', 'service_token.seen')";
 const settledRows = (table: string) => (table === 'audit_events' ? `where not (${GATHERED})` : '');
 
 /** Opens a connection of the test's own. */

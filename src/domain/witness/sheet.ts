@@ -3,7 +3,10 @@ import type { Client } from '../client.js';
 import { isId, newId } from '../ids.js';
 
 /** Types of event that are gathered. */
-export type GatheredType = Extract<EventType, 'access.denied' | 'token.refused' | 'service_token.exchanged'>;
+export type GatheredType = Extract<
+  EventType,
+  'access.denied' | 'token.refused' | 'service_token.exchanged' | 'token.exchanged'
+>;
 
 /** What alike happenings have in common. */
 export interface Sample {

@@ -29,9 +29,14 @@ export function goOn(envelope: Envelope, { claims, authorization }: GoingOn): ob
 }
 
 /** The router takes what is answered for all there is. @returns undefined where nothing changes */
-function headersOf({ headers = {} }: Envelope, authorization?: string | null): HeaderLists | undefined {
+function headersOf(
+  { stage, headers = {} }: Envelope,
+  authorization?: string | null,
+): HeaderLists | undefined {
+  // On its way to a subgraph it is that subgraph's, which may be us.
+  const isProof = stage !== 'SubgraphRequest' || authorization !== undefined;
   const gone = [
-    ...(valuesOf(headers, SECRET_HEADER).length > 0 ? [SECRET_HEADER] : []),
+    ...(isProof && valuesOf(headers, SECRET_HEADER).length > 0 ? [SECRET_HEADER] : []),
     ...(authorization === undefined ? [] : ['authorization']),
   ];
   if (gone.length === 0) return undefined;

@@ -1,8 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App } from '../../context.js';
-import { charge } from '../../domain/limits.js';
+import { charge, chargeAtOnce } from '../../domain/limits.js';
+import { exchangeToken } from '../../domain/token-exchange.js';
 import { issueServiceJwt } from '../../domain/service-jwts.js';
 import { rotate } from '../../domain/sessions.js';
+import type { Rejection } from '../../domain/tokens.js';
+import { AuthError } from '../../errors.js';
 import { requireService, type OAuthCaller } from './caller.js';
 import { isPresented } from './credential.js';
 import { OAuthError, send } from './errors.js';
@@ -22,6 +25,7 @@ type Grant = (app: App, asked: Asked) => Promise<void>;
 export const grants: Readonly<Record<string, Grant>> = {
   client_credentials: giveServiceJwt,
   refresh_token: refresh,
+  'urn:ietf:params:oauth:grant-type:token-exchange': giveDelegated,
 };
 
 /** Answers by the grant that the form names (RFC 6749 §5). @throws {OAuthError}, {AuthError} */
@@ -42,6 +46,47 @@ async function giveServiceJwt(app: App, { request, response, caller, form }: Ask
   app.witness.exchanged({ serviceId: service.id, tokenId: service.tokenId, audience: audience.id, client });
   const scope = issued.scopes.join(' ');
   send(response, { access_token: text, token_type: 'Bearer', expires_in: seconds, scope });
+}
+
+const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:';
+/** A bearer, by either of its names (RFC 8693 §3). */
+const EXCHANGEABLE: ReadonlySet<string> = new Set([`${TOKEN_TYPE}access_token`, `${TOKEN_TYPE}jwt`]);
+
+/** Token exchange (RFC 8693 §2): the service that asks is the one that acts. */
+async function giveDelegated(app: App, { request, response, caller, form }: Asked): Promise<void> {
+  const { client, network } = caller.asService();
+  const service = await requireService(app, request, client, network, form);
+  chargeAtOnce(app.limiters, 'verificationsByCaller', service.id);
+  const token = requireParameter(form, 'subject_token');
+  requireTypes(form);
+  const scopes = form.get('scope')?.split(' ').filter(Boolean);
+  const asker = { actor: service, client };
+  const given = await exchangeToken(app, asker, { token, audience: audienceOf(form), scopes });
+  if (given.text === undefined) throw unacceptable(given.rejection);
+  send(response, {
+    access_token: given.text,
+    issued_token_type: `${TOKEN_TYPE}jwt`,
+    token_type: 'Bearer',
+    expires_in: given.seconds,
+    scope: given.scopes.join(' '),
+  });
+}
+
+/** @throws {OAuthError} invalid_request */
+function requireTypes(form: Form): void {
+  const types = [requireParameter(form, 'subject_token_type'), form.get('requested_token_type')];
+  if (types.some((type) => type !== undefined && !EXCHANGEABLE.has(type)))
+    throw new OAuthError('invalid_request', 'Access tokens and JWTs are exchanged, for JWTs.');
+  if (form.has('actor_token') || form.has('actor_token_type'))
+    throw new OAuthError('invalid_request', 'The service that asks is the one that acts.');
+}
+
+/** RFC 8693 §2.2.2. */
+function unacceptable(reason: Rejection): Error {
+  if (reason === 'ISSUER_UNAVAILABLE') return new AuthError('SERVICE_UNAVAILABLE');
+  return reason === 'NO_SERVICE_ACCESS'
+    ? new OAuthError('invalid_target', 'The subject has no access to that service.')
+    : new OAuthError('invalid_request', 'The subject token is not good.', 400, { told: { reason } });
 }
 
 /** `resource` is RFC 8707's name for it, `audience` RFC 8693's. */
