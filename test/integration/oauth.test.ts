@@ -9,6 +9,7 @@ import { openScene, type Scene } from '../harness/scene.js';
 import { as, holderOf, tokensDesk, type Holder, type TokensDesk } from '../harness/service-tokens.js';
 import { businessRoleOf, servicesDesk } from '../harness/services.js';
 import { sql } from '../harness/sql.js';
+import { until } from '../harness/until.js';
 
 const ISSUER = 'https://auth.example.test';
 
@@ -322,6 +323,148 @@ describe('the JWT of a service', () => {
   });
 });
 
+describe('a token of a person, exchanged for one of ours for a single service', () => {
+  const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+  const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+  const swap = (service: Holder, subject_token: string, more: Record<string, string> = {}) =>
+    post(
+      app,
+      '/oauth/token',
+      { grant_type: EXCHANGE, subject_token, subject_token_type: ACCESS_TOKEN, ...more },
+      bearer(service),
+    );
+  const keys = () => createRemoteJWKSet(new URL(`${app.url}/.well-known/jwks.json`));
+
+  let kim: Person;
+  let permissions: string[];
+  let role: { id: string; name: string };
+  beforeAll(async () => {
+    permissions = [await scene.permission(), await scene.permission()].sort();
+    role = await scene.businessRole(permissions, billing.serviceId);
+    kim = await newcomer();
+    await grant(kim, { businessRoleId: role.id });
+  });
+  const grant = (person: Person, more: object = {}) =>
+    scene.asOwner(
+      'mutation ($u: ID!, $s: [ServiceAccessInput!]!) { setUserServices(userId: $u, services: $s) { id } }',
+      { u: person.id, s: [{ serviceId: billing.serviceId, ...more }] },
+    );
+
+  it('says who it is, what they may do there, and who acts for them, for five minutes', async () => {
+    const { status, headers, body } = await swap(gate, kim.access, { audience: billing.name });
+    expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
+    expect(body).toMatchObject({
+      issued_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      token_type: 'Bearer',
+      expires_in: 300,
+      scope: permissions.join(' '),
+    });
+    const options = { issuer: ISSUER, audience: billing.name, typ: 'JWT' };
+    const { payload } = await jwtVerify(body.access_token as string, keys(), options);
+    expect(payload).toMatchObject({
+      sub: kim.id,
+      sid: kim.sessionId,
+      subject_type: 'USER',
+      role: 'USER',
+      roles: ['USER'],
+      service_role: role.name,
+      permissions,
+      scope: permissions.join(' '),
+      client_id: gate.name,
+      act: { sub: gate.serviceId, client_id: gate.name },
+    });
+    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(300);
+  });
+
+  it('is narrowed to what is asked for, and widened to nothing', async () => {
+    const [one = ''] = permissions;
+    const narrow = (await swap(billing, kim.access, { scope: one })).body;
+    expect([narrow.scope, decodeJwt(narrow.access_token as string)['permissions']]).toEqual([one, [one]]);
+    expect((await swap(billing, kim.access, { scope: `${one} users:delete` })).body.error).toBe(
+      'invalid_scope',
+    );
+  });
+
+  it('is for the service itself unless said, and for another one only where it may ask about any token', async () => {
+    expect(decodeJwt((await swap(billing, kim.access)).body.access_token as string).aud).toBe(billing.name);
+    expect((await swap(clinic, kim.access, { audience: billing.name })).body.error).toBe(
+      'insufficient_scope',
+    );
+    const errors = [];
+    for (const audience of ['nobody', 'authgraph', clinic.name])
+      errors.push((await swap(gate, kim.access, { audience })).body.error);
+    expect(errors).toEqual(['invalid_target', 'invalid_target', 'invalid_target']);
+  });
+
+  it('is nothing at our own doors, whoever asks, and is exchanged no further', async () => {
+    const token = (await swap(gate, kim.access, { audience: billing.name })).body.access_token as string;
+    expect((await whoAmI(app, token)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    expect(await verify(app, token)).toMatchObject({ valid: false, reason: 'WRONG_TYPE' });
+    expect((await introspect(app, billing, token)).body).toEqual({ active: false });
+    expect((await swap(billing, token)).body).toMatchObject({
+      error: 'invalid_request',
+      reason: 'WRONG_TYPE',
+    });
+    const answer = await post(app, '/oauth/introspect', { token }, { authorization: `Bearer ${token}` });
+    expect(answer.status).toBe(401);
+  });
+
+  it('is not given for what is no good token of a person', async () => {
+    const gone = await newcomer();
+    await grant(gone);
+    await app.graphql('mutation ($t: String!) { revoke(token: $t) }', { t: gone.access });
+    const cases = {
+      [gone.access]: 'REVOKED',
+      [kim.refresh]: 'MALFORMED',
+      [billing.token]: 'MALFORMED',
+      [await jwtOf(app, gate, { audience: billing.name })]: 'WRONG_TYPE',
+      x: 'MALFORMED',
+    };
+    for (const [token, reason] of Object.entries(cases))
+      expect((await swap(billing, token)).body).toMatchObject({ error: 'invalid_request', reason });
+  });
+
+  it('asks for a service that is proved, and for one credential of one kind', async () => {
+    const form = { grant_type: EXCHANGE, subject_token: kim.access, subject_token_type: ACCESS_TOKEN };
+    const ask = async (more: Record<string, string>, headers = bearer(billing)) =>
+      (await post(app, '/oauth/token', { ...form, ...more }, headers)).body.error as string;
+    expect(await ask({}, {})).toBe('invalid_client');
+    expect(await ask({}, { authorization: `Bearer ${kim.access}` })).toBe('invalid_client');
+    for (const more of [
+      { subject_token: '' },
+      { subject_token_type: '' },
+      { subject_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },
+      { requested_token_type: 'urn:ietf:params:oauth:token-type:saml2' },
+      { actor_token: kim.access, actor_token_type: ACCESS_TOKEN },
+    ] as Record<string, string>[])
+      expect(await ask(more)).toBe('invalid_request');
+  });
+
+  it('lives no longer than what it was given for, nor than the access to that service', async () => {
+    const soon = await newcomer();
+    await grant(soon, { expiresAt: new Date(Date.now() + 90_000).toISOString() });
+    const { expires_in: seconds } = (await swap(billing, soon.access)).body;
+    expect(seconds).toBeGreaterThan(60);
+    expect(seconds).toBeLessThanOrEqual(90);
+    await scene.look("update sessions set expires_at = now() + interval '40 seconds' where user_id = $1", [
+      kim.id,
+    ]);
+    const { access } = await refresh(app, kim.refresh);
+    expect((await swap(billing, access)).body.expires_in).toBeLessThanOrEqual(40);
+  });
+
+  it('is on record, once for alike ones', async () => {
+    await until('it is written', async () => {
+      const rows = await sql<{ subject: string }>(
+        app.databaseUrl,
+        "select subject from audit_events where type = 'token.exchanged' and actor = $1",
+        [gate.serviceId],
+      );
+      return rows.some(({ subject }) => subject === kim.id);
+    });
+  });
+});
+
 describe('refreshing', () => {
   it('is the same rotation as in the graph', async () => {
     const person = await newcomer();
@@ -359,6 +502,11 @@ describe('OAuth libraries', () => {
       },
     );
     config[client.customFetch] = fetchHere;
+    const open = await scene.service();
+    await scene.asOwner(
+      'mutation ($u: ID!, $s: [ServiceAccessInput!]!) { setUserServices(userId: $u, services: $s) { id } }',
+      { u: ana.id, s: [{ serviceId: open.id }] },
+    );
     const granted = await client.clientCredentialsGrant(config, {
       resource: billing.name,
       scope: 'users:read',
@@ -374,6 +522,16 @@ describe('OAuth libraries', () => {
     await expect(client.refreshTokenGrant(config, next.refresh_token ?? '')).rejects.toMatchObject({
       error: 'invalid_grant',
     });
+    const exchanged = await client.genericGrantRequest(
+      config,
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+      {
+        subject_token: ana.access,
+        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+        audience: open.name,
+      },
+    );
+    expect(decodeJwt(exchanged.access_token)).toMatchObject({ sub: ana.id, aud: open.name });
     await expect(client.clientCredentialsGrant(config, { resource: 'nobody' })).rejects.toMatchObject({
       error: 'invalid_target',
     });
