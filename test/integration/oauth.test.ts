@@ -340,7 +340,12 @@ describe('a token of a person, exchanged for one of ours for a single service', 
   let role: { id: string; name: string };
   beforeAll(async () => {
     permissions = [await scene.permission(), await scene.permission()].sort();
-    role = await scene.businessRole(permissions, billing.serviceId);
+    role = { name: `payer-${ana.username}`, id: '' };
+    role.id = await businessRoleOf(servicesDesk(app, owner), {
+      name: role.name,
+      serviceId: billing.serviceId,
+      permissions,
+    });
     kim = await newcomer();
     await grant(kim, { businessRoleId: role.id });
   });
@@ -455,8 +460,8 @@ describe('a token of a person, exchanged for one of ours for a single service', 
 
   it('is on record, once for alike ones', async () => {
     await until('it is written', async () => {
-      const rows = await sql<{ subject: string }>(
-        app.databaseUrl,
+      const rows = await sql(
+        app,
         "select subject from audit_events where type = 'token.exchanged' and actor = $1",
         [gate.serviceId],
       );
@@ -502,11 +507,6 @@ describe('OAuth libraries', () => {
       },
     );
     config[client.customFetch] = fetchHere;
-    const open = await scene.service();
-    await scene.asOwner(
-      'mutation ($u: ID!, $s: [ServiceAccessInput!]!) { setUserServices(userId: $u, services: $s) { id } }',
-      { u: ana.id, s: [{ serviceId: open.id }] },
-    );
     const granted = await client.clientCredentialsGrant(config, {
       resource: billing.name,
       scope: 'users:read',
@@ -522,16 +522,21 @@ describe('OAuth libraries', () => {
     await expect(client.refreshTokenGrant(config, next.refresh_token ?? '')).rejects.toMatchObject({
       error: 'invalid_grant',
     });
+    const guest = await newcomer();
+    await scene.asOwner(
+      'mutation ($u: ID!, $s: [ServiceAccessInput!]!) { setUserServices(userId: $u, services: $s) { id } }',
+      { u: guest.id, s: [{ serviceId: billing.serviceId }] },
+    );
     const exchanged = await client.genericGrantRequest(
       config,
       'urn:ietf:params:oauth:grant-type:token-exchange',
       {
-        subject_token: ana.access,
+        subject_token: guest.access,
         subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-        audience: open.name,
+        audience: billing.name,
       },
     );
-    expect(decodeJwt(exchanged.access_token)).toMatchObject({ sub: ana.id, aud: open.name });
+    expect(decodeJwt(exchanged.access_token)).toMatchObject({ sub: guest.id, aud: billing.name });
     await expect(client.clientCredentialsGrant(config, { resource: 'nobody' })).rejects.toMatchObject({
       error: 'invalid_target',
     });
