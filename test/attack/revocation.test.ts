@@ -6,6 +6,7 @@ import { codeOf, refresh, revoke, whoAmI } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { enter, join, joinAs, ownerOf, verify, type Person } from '../harness/people.js';
 import { startRedis, type RedisServer } from '../harness/redis.js';
+import { askEdge } from '../harness/router.js';
 import { quantile, until } from '../harness/until.js';
 import { layWire, type Wire } from '../harness/wire.js';
 
@@ -186,6 +187,7 @@ describe('with PostgreSQL gone', () => {
         expect(errors[0]?.extensions).toEqual({ code: 'SERVICE_UNAVAILABLE' });
         expect(data['verifyToken'] ?? null).toBeNull();
         expect(codeOf(await whoAmI(far, access))).toBe('SERVICE_UNAVAILABLE');
+        expect((await askEdge(far, access)).answer.control).toEqual({ break: 503 });
       }
 
       wire.mend();

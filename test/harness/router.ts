@@ -150,3 +150,18 @@ function obey(answer: CoprocessorAnswer, sent: Headers, entries: Record<string, 
     context: known,
   };
 }
+
+/** What a router is told of a request with this bearer. */
+export async function askEdge(
+  { url }: { url: string },
+  token: string,
+  shown: Headers = {},
+): Promise<{ status: number; answer: CoprocessorAnswer }> {
+  const headers = { authorization: [`Bearer ${token}`], ...shown };
+  const response = await fetch(`${url}/router/coprocessor`, {
+    method: 'POST',
+    headers: { 'content-type': JSON_TYPE },
+    body: JSON.stringify({ version: 1, stage: 'RouterRequest', control: 'continue', headers }),
+  });
+  return { status: response.status, answer: (await response.json()) as CoprocessorAnswer };
+}

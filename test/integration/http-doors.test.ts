@@ -68,6 +68,7 @@ describe('the doors of the service', () => {
     ['/oauth/revoke', 'PUT', 'POST'],
     ['/oauth/token', 'GET', 'POST'],
     ['/revocations', 'POST', 'GET, HEAD'],
+    ['/router/coprocessor', 'GET', 'POST'],
     ['/verify-email', 'PUT', 'GET, HEAD, POST'],
     ['/reset-password', 'PUT', 'GET, HEAD, POST'],
     ['/undo-email-change', 'PUT', 'GET, HEAD, POST'],

@@ -17,6 +17,7 @@ import {
 import { makeTempDir } from '../harness/process.js';
 import { startProgram, type Program } from '../harness/program.js';
 import { startReceiver, type Receiver } from '../harness/receiver.js';
+import { askEdge } from '../harness/router.js';
 import { until } from '../harness/until.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -124,6 +125,27 @@ describe('a service without accounts', () => {
     expect(await code({ bearer: provider.token() })).toBe('UNAUTHENTICATED');
     expect(await code({ bearer: `${serviceToken}x` })).toBe('UNAUTHENTICATED');
     expect(await code({ headers: { 'x-service-token': 'guess' } })).toBe('UNAUTHENTICATED');
+  });
+});
+
+describe('a router that asks a service without accounts', () => {
+  const CLAIMS = 'apollo::authentication::jwt_claims';
+
+  it('is told whom a good token speaks of, and to refuse all others', async () => {
+    const { answer } = await askEdge(app, clinicToken());
+    expect(answer.context?.entries[CLAIMS]).toMatchObject({
+      iss: CLINIC,
+      sub: `${CLINIC}#ana`,
+      role: 'doctor',
+      scope: 'patients:read',
+      subject_type: 'EXTERNAL',
+    });
+    const service = (await askEdge(app, serviceToken)).answer.context?.entries[CLAIMS];
+    expect(service).toMatchObject({ client_id: 'records', subject_type: 'SERVICE' });
+    for (const token of ['x', `${clinicToken()}x`, clinicToken({ iss: 'https://nobody.example.test' })])
+      expect((await askEdge(app, token)).answer.control).toEqual({ break: 401 });
+    const late = (await askEdge(app, clinicToken({ iat: 1, exp: 2 }), { accept: ['*/*'] })).answer;
+    expect([late.control, late.headers]).toEqual(['continue', { accept: ['*/*'] }]);
   });
 });
 
