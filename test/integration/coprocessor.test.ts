@@ -313,6 +313,9 @@ describe('stages', () => {
     async (stage) => {
       const { body } = await send(withBearer('x', { stage, body: '{"data":{}}', statusCode: 200 }));
       expect(body).toEqual({ ...goesOn, stage });
+      // As routers send it. To tell one to go on would make any status 200.
+      const { control: _none, ...bare } = asked({}, { stage, statusCode: 404 });
+      expect((await send(bare)).body).toEqual({ version: 1, stage, id: 'a-request' });
     },
   );
 

@@ -18,14 +18,21 @@ interface GoingOn {
 
 const addressed = ({ stage, id }: Envelope) => ({ version: 1, stage, ...(id === undefined ? {} : { id }) });
 
-/** Lets a request or a response go on as it is. */
-export const letPass = (envelope: Envelope): object => ({ ...addressed(envelope), control: 'continue' });
+/**
+ * Lets a response go on as it is. To go on means status 200 for the router, which asks for no `control` of a response: only where it
+ * sent one it gets it back.
+ */
+export const letPass = (envelope: Envelope): object => ({
+  ...addressed(envelope),
+  ...(envelope.isControlled ? { control: 'continue' } : {}),
+});
 
 /** Lets a request go on, with whoever makes it in the router's context. */
 export function goOn(envelope: Envelope, { claims, authorization }: GoingOn): object {
   const headers = headersOf(envelope, authorization);
   const entries = entriesOf(envelope, claims);
-  return { ...letPass(envelope), ...(headers && { headers }), ...(entries && { context: { entries } }) };
+  const passing = { ...addressed(envelope), control: 'continue' };
+  return { ...passing, ...(headers && { headers }), ...(entries && { context: { entries } }) };
 }
 
 /** The router takes what is answered for all there is. @returns undefined where nothing changes */

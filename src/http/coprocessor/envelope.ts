@@ -26,6 +26,8 @@ export type HeaderLists = Readonly<Record<string, readonly string[]>>;
 export interface Envelope {
   readonly stage: Stage;
   readonly id: string | undefined;
+  /** Whether there is a `control`, as there is with requests. */
+  readonly isControlled: boolean;
   /** Undefined where the router is not told to send them. */
   readonly headers: HeaderLists | undefined;
   /** What the router knows of the request so far; undefined where it is not told to send it. */
@@ -37,12 +39,13 @@ export interface Envelope {
 /** Reads what a router has sent. @throws {BodyRefused} 400 for what it cannot have sent */
 export function readEnvelope(body: unknown): Envelope {
   if (!isObject(body) || body['version'] !== VERSION) throw new BodyRefused(400, 'Version 1 is spoken here.');
-  const { stage, id, headers, context, serviceName } = body;
+  const { stage, id, control, headers, context, serviceName } = body;
   if (typeof stage !== 'string' || !isStage(stage)) throw new BodyRefused(400, 'There is no such stage.');
   if (headers !== undefined && !isHeaders(headers))
     throw new BodyRefused(400, 'Headers are lists of texts by name.');
   const entries = isObject(context) && isObject(context['entries']) ? context['entries'] : undefined;
-  return { stage, id: asText(id), headers, entries, serviceName: asText(serviceName) };
+  const isControlled = control !== undefined;
+  return { stage, id: asText(id), isControlled, headers, entries, serviceName: asText(serviceName) };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
