@@ -46,6 +46,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await scene.close();
+  // Each waits for its balancers.
+  await Promise.all([production.close(), nearby.close()]);
   await app.close();
   await provider.close();
 });
@@ -466,7 +468,7 @@ describe('the configurations of Apollo Router', () => {
   });
 
   it('with the auth service there, and then stopped: one refuses everybody, the other goes on by its keys', async () => {
-    const auth = await app.replica({ NODE_ENV: 'production', HOST: '127.0.0.1' });
+    const auth = await app.replica();
     const env = {
       GATEWAY_SECRET: SECRET,
       COPROCESSOR_URL: `${auth.url}/router/coprocessor`,
