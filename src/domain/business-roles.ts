@@ -160,7 +160,7 @@ async function change(
   return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'roles:manage');
     const id = await work(unit, own);
-    revoke(deps.feed, unit, { kind: 'roles', key: id });
+    revoke(deps.feed, unit, { kind: 'roles', key: id, status: 'SERVICES' });
     return (await queryBusinessRoles(unit.trx).findById(id)) as BusinessRoleRow;
   });
 }

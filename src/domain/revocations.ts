@@ -13,8 +13,11 @@ export type SubjectStatus = 'ACTIVE' | 'SUSPENDED' | 'DELETED';
 export type Revocation =
   | { kind: 'session'; key: string }
   | { kind: 'subject'; key: string; status: SubjectStatus; version: number }
-  /** A role, service or service token is another one now; `ENDED` for a service token that is revoked. */
-  | { kind: 'roles'; key: string; status?: 'ENDED' }
+  /**
+   * A role, service or service token is another one now; with a status, nothing but that: a service or a role at one, a service token
+   * that is new, one that was given another end, one that is revoked.
+   */
+  | { kind: 'roles'; key: string; status?: 'SERVICES' | 'ISSUED' | 'ROTATED' | 'ENDED' }
   /** The set of signing keys is another one now; `COMPROMISED` for one that is trusted no more. */
   | { kind: 'keys'; key: string; status?: 'COMPROMISED' };
 

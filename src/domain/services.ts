@@ -170,7 +170,7 @@ async function change(
   return administration(deps.db, async (unit) => {
     await administer(unit.trx, actor, 'services:manage');
     const { id } = await work(unit);
-    revoke(deps.feed, unit, { kind: 'roles', key: id });
+    revoke(deps.feed, unit, { kind: 'roles', key: id, status: 'SERVICES' });
     return ServiceModel.query(unit.trx).findById(id).throwIfNotFound();
   });
 }

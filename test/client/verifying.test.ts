@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
+  authenticate,
   createAuthClient,
+  requireSelf,
   type AuthClient,
   type AuthClientOptions,
   type ClientEvent,
+  type TokenVerification,
 } from '@authgraph/client';
 import { createMint, startFakeAuth, type FakeAuth } from '@authgraph/client/testing';
 import { until } from '../harness/until.js';
@@ -188,6 +191,95 @@ describe('what is no token of the service', () => {
   });
 });
 
+describe('a token of another issuer', () => {
+  const elsewhere = 'https://elsewhere.test';
+  const theirs = () => auth.token({ claims: { iss: elsewhere } });
+  const answerOf = (token: string, more: Partial<TokenVerification> = {}): TokenVerification => ({
+    ...{ valid: true, reason: null, service: null, sessionId: null, issuer: elsewhere },
+    subject: {
+      ...{ id: `${elsewhere}#ana`, type: 'EXTERNAL', externalId: 'ana', username: null, email: null },
+      ...{ role: null, roles: [], permissions: ['records:read'] },
+    },
+    ...{ scopes: ['records:read'], expiresAt: new Date(expiryOf(token) * 1000).toISOString(), ...more },
+  });
+  const expiryOf = (token: string) =>
+    (JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { exp: number }).exp;
+  const no = (reason: TokenVerification['reason']): TokenVerification => ({
+    ...{ valid: false, reason, subject: null, service: null, sessionId: null, issuer: null },
+    ...{ scopes: [], expiresAt: null },
+  });
+
+  test('is asked about once in a moment, and again when it is over, late or its end', async () => {
+    const { client } = await clientOf();
+    auth.answerWith(answerOf);
+    const token = theirs();
+    for (let times = 0; times < 3; times++)
+      expect(await client.verify(token, { requires: ['records:read'] })).toMatchObject({
+        valid: true,
+        subject: { id: `${elsewhere}#ana`, type: 'EXTERNAL', externalId: 'ana' },
+      });
+    expect((await client.verify(token, { requires: ['records:write'] })).reason).toBe('MISSING_PERMISSION');
+    expect(asksOf()).toHaveLength(1);
+    clock.advance(6);
+    await client.ready();
+    await client.verify(token);
+    expect(asksOf()).toHaveLength(2);
+    const ending = auth.token({ claims: { iss: elsewhere }, ttlSeconds: 2 });
+    expect((await client.verify(ending)).valid).toBe(true);
+    clock.advance(3);
+    auth.answerWith(() => no('EXPIRED'));
+    expect((await client.verify(ending)).reason).toBe('EXPIRED');
+  });
+
+  test('is asked about again after a no, and where services have changed', async () => {
+    const { client } = await clientOf();
+    const token = theirs();
+    auth.answerWith(() => no('ISSUER_UNAVAILABLE'));
+    for (let times = 0; times < 2; times++)
+      expect((await client.verify(token)).reason).toBe('ISSUER_UNAVAILABLE');
+    auth.answerWith(answerOf);
+    expect((await client.verify(token)).valid).toBe(true);
+    expect(asksOf()).toHaveLength(3);
+    auth.answerWith(() => no('UNTRUSTED_ISSUER'));
+    auth.feed.revoke({ kind: 'catalogue', of: 'services' });
+    const reason = () => client.verify(token).then((answer) => answer.reason ?? undefined);
+    expect(await until('it is heard', reason)).toBe('UNTRUSTED_ISSUER');
+  });
+
+  test('is trusted by nobody who cannot ask, however lately it was', async () => {
+    const { client } = await clientOf({ retries: 0, onUnavailable: { trustForSeconds: 300 } });
+    auth.answerWith(answerOf);
+    const token = theirs();
+    expect((await client.verify(token)).valid).toBe(true);
+    auth.fail(true);
+    clock.advance(11);
+    await expect(client.verify(token)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  });
+
+  test('may be asked about for the issuers alone that are named', async () => {
+    const { client } = await clientOf({ foreignIssuers: [elsewhere] });
+    auth.answerWith(answerOf);
+    expect((await client.verify(theirs())).valid).toBe(true);
+    const stranger = auth.token({ claims: { iss: 'https://stranger.test' } });
+    expect((await client.verify(stranger)).reason).toBe('UNTRUSTED_ISSUER');
+    expect(asksOf()).toHaveLength(1);
+  });
+
+  test('has a guard say "later" where its issuer cannot be asked, and not "sign in again"', async () => {
+    const { client } = await clientOf();
+    auth.answerWith(() => no('ISSUER_UNAVAILABLE'));
+    await expect(authenticate(client, `Bearer ${theirs()}`)).rejects.toMatchObject({
+      ...{ code: 'SERVICE_UNAVAILABLE', status: 503, reason: 'ISSUER_UNAVAILABLE' },
+      headers: { 'retry-after': '5' },
+    });
+    auth.answerWith(answerOf);
+    const { subject } = await authenticate(client, `Bearer ${theirs()}`);
+    // One name at two issuers is two people.
+    expect(() => requireSelf(subject, 'ana')).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+    expect(() => requireSelf(subject, `${elsewhere}#ana`)).not.toThrow();
+  });
+});
+
 describe('revocation', () => {
   test('is heard while tokens are verified here', async () => {
     const { client } = await clientOf();
@@ -250,6 +342,26 @@ describe('revocation', () => {
       return asksOf().length > 0 || undefined;
     });
     expect((await client.verify(auth.token({ sub, ver: 2 }))).valid).toBe(true);
+  });
+
+  test.each([
+    ['roles', { account: 'asked', service: 'asked' }],
+    ['services', { account: 'known', service: 'asked' }],
+    ['serviceTokens', { account: 'known', service: 'asked' }],
+  ] as const)('is no matter of tokens that say nothing of it: %s', async (of, expected) => {
+    const { client } = await clientOf({ serviceName: 'records' });
+    const [sid, ofService] = [randomUUID(), { aud: 'records', client_id: 'billing', sid: undefined }];
+    const account = auth.token();
+    const service = auth.token({ claims: { ...ofService, service_token: randomUUID(), roles: undefined } });
+    auth.feed.revoke({ kind: 'catalogue', of });
+    auth.revokeSession(sid);
+    await until('it is heard', async () => (await client.verify(auth.token({ sid }))).reason ?? undefined);
+    const howOf = async (token: string) => {
+      const before = asksOf().length;
+      await client.verify(token);
+      return asksOf().length > before ? 'asked' : 'known';
+    };
+    expect({ account: await howOf(account), service: await howOf(service) }).toEqual(expected);
   });
 
   test('of a key is not survived by what the key had signed, even where the old set is still served', async () => {

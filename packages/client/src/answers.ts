@@ -4,9 +4,12 @@ export type { ServiceAccessStatus, ServiceStatus, SubjectType, TokenRejection };
 
 /** Whom a trusted token speaks of. */
 export interface Subject {
-  /** The account or service; for other issuers, their own name for the subject. */
+  /** The account or service; of other issuers' subjects `issuer#name`, so that it is nobody else's. */
   readonly id: string;
+  /** `EXTERNAL` where another issuer answers for the subject. */
   readonly type: SubjectType;
+  /** Another issuer's own name for its subject; null for ours. */
+  readonly externalId: string | null;
   /** Username, or the name of the service; null where neither token nor service tells. */
   readonly username: string | null;
   readonly email: string | null;

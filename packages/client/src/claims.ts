@@ -69,7 +69,7 @@ function readAccount(claims: Claims, id: string): Said | undefined {
   const { sid, roles = [], role, username, email } = claims;
   if (!isText(sid) || !(Array.isArray(roles) && roles.every(isText))) return undefined;
   const subject: Subject = Object.freeze({
-    ...{ id, type: 'USER', username: textOf(username), email: textOf(email) },
+    ...{ id, type: 'USER', externalId: null, username: textOf(username), email: textOf(email) },
     role: textOf(role) ?? roles[0] ?? null,
     roles: Object.freeze([...roles]),
     permissions: Object.freeze(scopesOf(claims)),
@@ -87,7 +87,7 @@ function readService(claims: Claims, id: string, jti: string): Said | undefined 
   const { client_id: username, service_token: serviceTokenId, sid } = claims;
   if (sid !== undefined || !isText(serviceTokenId)) return undefined;
   const subject: Subject = Object.freeze({
-    ...{ id, type: 'SERVICE', username: textOf(username), email: null, role: null },
+    ...{ id, type: 'SERVICE', externalId: null, username: textOf(username), email: null, role: null },
     roles: Object.freeze([]),
     permissions: Object.freeze(scopesOf(claims)),
   });

@@ -6,6 +6,26 @@ export interface KnownSubject {
   readonly heardAt: number;
 }
 
+/** `roles`: of the platform, with their permissions. `services`: those, and roles and access there. `serviceTokens`: those alone. */
+export type Topic = 'roles' | 'services' | 'serviceTokens';
+
+/** Changes that were heard of. */
+export interface Changes {
+  readonly count: number;
+  /** Wall clock, in seconds, of the latest: what older tokens say of this may not be so any more. */
+  readonly at: number;
+  /** Monotonic milliseconds of the same. */
+  readonly heardAt: number;
+}
+
+/** What may be another one, too, where this has changed. */
+const TOUCHED: Readonly<Record<Topic, readonly Topic[]>> = {
+  roles: ['roles', 'services', 'serviceTokens'],
+  services: ['services', 'serviceTokens'],
+  serviceTokens: ['serviceTokens'],
+};
+const UNCHANGED: Changes = { count: 0, at: 0, heardAt: Number.NEGATIVE_INFINITY };
+
 /** Everything that the service has said of revocations and was not over yet. */
 export interface Feed {
   /** Whether a session, or a service's JWT by its own id, was ended. */
@@ -14,12 +34,8 @@ export interface Feed {
   readonly subject: (id: string) => KnownSubject | undefined;
   /** Counts everything that was heard. */
   readonly newsCount: () => number;
-  /** Counts changes of roles, permissions, business roles and services. */
-  readonly edition: () => number;
-  /** Wall clock, in seconds, of the latest such change that was heard: older tokens may say what is not so any more. */
-  readonly editionAt: () => number;
-  /** Monotonic milliseconds of the same. */
-  readonly editionHeardAt: () => number;
+  /** What was heard of changes of these. */
+  readonly changes: (of: Topic) => Changes;
   /** Milliseconds since the service last said that this is everything; Infinity before it did. */
   readonly ageMs: () => number;
   readonly isFresh: () => boolean;
@@ -34,8 +50,8 @@ export interface FeedMessage {
 /** What else hears of messages. */
 export interface FeedListeners {
   readonly onKey: (kid: string) => void;
-  readonly onServiceToken: () => void;
-  readonly onCatalogue: () => void;
+  /** What is remembered of service tokens may not be so any more. */
+  readonly onServiceTokens: () => void;
 }
 
 interface Known {
@@ -51,6 +67,7 @@ interface Entry {
   readonly status?: unknown;
   readonly version?: unknown;
   readonly expiresAt?: unknown;
+  readonly of?: unknown;
   readonly at?: unknown;
 }
 
@@ -72,21 +89,26 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
   let isReady = false;
   let newsCount = 0;
   let heardAt = Number.NEGATIVE_INFINITY;
-  let [edition, editionAt, editionHeardAt] = [0, 0, Number.NEGATIVE_INFINITY];
-
+  const changes: Record<Topic, Changes> = { roles: UNCHANGED, services: UNCHANGED, serviceTokens: UNCHANGED };
+  const change = (topic: Topic, at: number) => {
+    for (const touched of TOUCHED[topic]) {
+      const before = changes[touched];
+      changes[touched] = { count: before.count + 1, at: Math.max(before.at, at), heardAt: monotonic() };
+    }
+    listeners.onServiceTokens();
+  };
   const apply = (entry: Entry) => {
     const { kind } = entry;
     newsCount++;
     if (kind === 'key') return listeners.onKey(String(entry.key));
     if (kind === 'session' || kind === 'subject' || kind === 'serviceToken') {
       for (const into of coming ? [known, coming] : [known]) enter(into, entry, now(), monotonic());
-      return kind === 'serviceToken' ? listeners.onServiceToken() : undefined;
+      // By its own name, so that other tokens say what is so.
+      return kind === 'serviceToken' ? change('serviceTokens', 0) : undefined;
     }
     // The catalogue; or of a kind that this version does not know: whatever it means, nothing older is relied on.
-    edition++;
-    editionAt = Math.max(editionAt, (timeOf(entry.at) ?? now()) / 1000);
-    editionHeardAt = monotonic();
-    listeners.onCatalogue();
+    const topic = kind === 'catalogue' && isTopic(entry.of) ? entry.of : 'roles';
+    change(topic, (timeOf(entry.at) ?? now()) / 1000);
   };
   const ready = () => {
     known = coming ?? known;
@@ -100,9 +122,7 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
     isServiceTokenRevoked: (id) => known.serviceTokens.has(id),
     subject: (id) => known.subjects.get(id),
     newsCount: () => newsCount,
-    edition: () => edition,
-    editionAt: () => editionAt,
-    editionHeardAt: () => editionHeardAt,
+    changes: (of) => changes[of],
     ageMs: () => monotonic() - heardAt,
     isFresh: () => isReady && monotonic() - heardAt <= staleAfterMs,
   };
@@ -135,6 +155,8 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
 }
 
 export type FeedKeeper = ReturnType<typeof openFeed>;
+
+const isTopic = (value: unknown): value is Topic => typeof value === 'string' && Object.hasOwn(TOUCHED, value);
 
 const empty = (): Known => ({ sessions: new Map(), serviceTokens: new Map(), subjects: new Map() });
 

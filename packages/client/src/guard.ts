@@ -74,21 +74,25 @@ const TOLD: Partial<Record<TokenRejection, readonly [code: string, message: stri
   SUBJECT_DISABLED: ['ACCOUNT_SUSPENDED', 'Your account is suspended.'],
   NO_SERVICE_ACCESS: ['FORBIDDEN', 'You have no access to this service.'],
   MISSING_PERMISSION: ['FORBIDDEN', 'You may not do this.'],
+  // No verdict: whoever is told to sign in again would do so for nothing.
+  ISSUER_UNAVAILABLE: ['SERVICE_UNAVAILABLE', 'Who issued this token cannot be asked right now. Try again.'],
 };
+const SECONDS_UNTIL_RETRY = 5;
 
 function refused({ reason }: TokenVerification, { requires }: Rule): AuthClientError {
   const [code, message] = TOLD[reason ?? 'MALFORMED'] ?? [
     'UNAUTHENTICATED',
     'The token is not good any more.',
   ];
-  return new AuthClientError(code, message, { reason: reason ?? 'MALFORMED', requires });
+  const retryAfterSeconds = code === 'SERVICE_UNAVAILABLE' ? SECONDS_UNTIL_RETRY : undefined;
+  return new AuthClientError(code, message, { reason: reason ?? 'MALFORMED', requires, retryAfterSeconds });
 }
 
 /** Whoever has an id: a subject, or what is known of one. */
 type Somebody = Pick<Subject, 'id'> & Partial<Pick<Subject, 'type' | 'permissions'>>;
 
 /**
- * Own data, to its owner only. Where several issuers are trusted, an id is unique only together with the issuer.
+ * Own data, to its owner only. Subjects of other issuers are `issuer#name`, and so never somebody else.
  * @throws {AuthClientError} FORBIDDEN
  */
 export function requireSelf(subject: Somebody, ownerId: string | null | undefined): void {

@@ -110,8 +110,12 @@ export function judgeStanding(
   return isEnded || feed.isSessionRevoked(endedBy) ? 'REVOKED' : undefined;
 }
 
-/** Whether what a token says of its subject's roles and permissions is so now, as far as was heard. */
-export function isCurrent({ isWhole, version, subjectId, issuedAt }: Genuine, feed: Feed): boolean {
+/** Whether what a token says of its subject's roles and permissions, or of a service and its scopes, is so now, as far as was heard. */
+export function isCurrent(
+  { isWhole, version, subjectId, issuedAt, serviceTokenId }: Genuine,
+  feed: Feed,
+): boolean {
   if (!isWhole || version < (feed.subject(subjectId)?.version ?? 0)) return false;
-  return issuedAt > feed.editionAt() + TOLERANCE_SECONDS || feed.edition() === 0;
+  const { at } = feed.changes(serviceTokenId === undefined ? 'roles' : 'serviceTokens');
+  return at === 0 || issuedAt > at + TOLERANCE_SECONDS;
 }

@@ -1,6 +1,6 @@
 /** The operations that this library sends; variables only, so that the service parses each text once. */
 const ANSWER =
-  'valid reason subject { id type username email role roles permissions } sessionId issuer scopes expiresAt';
+  'valid reason subject { id type externalId username email role roles permissions } sessionId issuer scopes expiresAt';
 const ACCESS = 'service { service { id name status } role { id name permissions } status expiresAt valid }';
 
 export const VERIFY_TOKENS = `query VerifyTokens($requests: [TokenVerificationRequest!]!) {

@@ -18,7 +18,8 @@ export interface Remembered<A> {
   readonly answer: A;
   /** Monotonic milliseconds. */
   readonly until: number;
-  readonly edition: number;
+  /** Changes that had been heard of. */
+  readonly changes: number;
   /** Of the subject. */
   readonly version: number;
 }
@@ -62,10 +63,9 @@ export function openParts(settings: Settings): Parts {
   const expected = expectedOf(settings, look);
 
   const serviceAnswers: Parts['serviceAnswers'] = new LRUCache({ max: MOST_SERVICE_TOKENS });
-  const forgetServices = () => serviceAnswers.clear();
   const keeper = openFeed(
     { now, monotonic, staleAfterMs: settings.staleAfterMs },
-    { onKey: keys.distrust, onServiceToken: forgetServices, onCatalogue: forgetServices },
+    { onKey: keys.distrust, onServiceTokens: () => serviceAnswers.clear() },
   );
   const forgetting = setInterval(keeper.forget, FORGET_MS).unref();
   const tellStream = once(false, (isUp) => announce({ type: 'stream', state: isUp ? 'up' : 'lost' }));
@@ -96,7 +96,7 @@ export function openParts(settings: Settings): Parts {
       ...{ keys, expected: expected.get, remembered: settings.cacheSize },
       asksForeign: asksForeign(settings),
     }),
-    remote: openRemote({ transport, tokenUrl: `${base}/oauth/token`, serviceToken, monotonic }),
+    remote: openRemote({ transport, base, serviceToken, serviceName: settings.serviceName, monotonic }),
     close() {
       for (const part of [stream, keys, expected, standing, transport]) part.close();
       clearInterval(forgetting);

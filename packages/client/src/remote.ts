@@ -1,5 +1,11 @@
 import { LRUCache } from 'lru-cache';
-import type { Question, ServiceTokenVerification, TokenVerification, UserRecord } from './answers.js';
+import {
+  refusal,
+  type Question,
+  type ServiceTokenVerification,
+  type TokenVerification,
+  type UserRecord,
+} from './answers.js';
 import { coalesce } from './coalesce.js';
 import { AuthClientError } from './errors.js';
 import { digestOf } from './local.js';
@@ -28,8 +34,10 @@ export interface Remote {
 /** What is needed to ask. */
 export interface RemoteDeps {
   readonly transport: Transport;
-  readonly tokenUrl: string;
+  /** Where the auth service is. */
+  readonly base: string;
   readonly serviceToken: () => string;
+  readonly serviceName: string | undefined;
   readonly monotonic: () => number;
 }
 
@@ -37,8 +45,18 @@ export interface RemoteDeps {
 const REUSED_SHARE = 0.8;
 const MOST_AUDIENCES = 100;
 
+/** A service that asks of no certain one is told whom another issuer's token speaks of, and nothing of access. */
+const isOnlyKnown = ({ subject, service }: TokenVerification): boolean =>
+  subject?.type === 'EXTERNAL' && service === null;
+
 /** Asks the service as the service whose token this is. */
-export function openRemote({ transport, tokenUrl, serviceToken, monotonic }: RemoteDeps): Remote {
+export function openRemote({
+  transport,
+  base,
+  serviceToken,
+  serviceName,
+  monotonic,
+}: RemoteDeps): Remote {
   const asSelf = () => ({ authorization: `Bearer ${serviceToken()}` });
   const ask = coalesce<Request, TokenVerification>({
     keyOf: ({ token, serviceId, requires, tokenOnly }) =>
@@ -56,7 +74,7 @@ export function openRemote({ transport, tokenUrl, serviceToken, monotonic }: Rem
   const exchanged = new LRUCache<string, { text: string; until: number }>({ max: MOST_AUDIENCES });
   const exchanging = new Map<string, Promise<string>>();
   const exchangeAnew = async (key: string, form: URLSearchParams) => {
-    const answer = (await transport.post(tokenUrl, form, asSelf())) as {
+    const answer = (await transport.post('token', `${base}/oauth/token`, form, asSelf())) as {
       access_token: string;
       expires_in: number;
     };
@@ -64,10 +82,30 @@ export function openRemote({ transport, tokenUrl, serviceToken, monotonic }: Rem
     exchanged.set(key, { text: answer.access_token, until });
     return answer.access_token;
   };
+  let self: { readonly of: string; readonly id: Promise<string | undefined> } | undefined;
+  /** The id of this service, asked for once for each of its tokens; where services have none, its name. */
+  const ownId = async (): Promise<string | undefined> => {
+    const of = serviceToken();
+    if (self?.of !== of) {
+      const form = new URLSearchParams({ token: of });
+      const id = transport
+        .post('introspect', `${base}/oauth/introspect`, form, asSelf())
+        .then((answer) => (answer as { sub?: string }).sub ?? serviceName);
+      const asked = { of, id };
+      self = asked;
+      id.catch(() => {
+        if (self === asked) self = undefined;
+      });
+    }
+    return self.id;
+  };
   return {
-    verify: (token, { requires, serviceId, service }) => {
+    async verify(token, { requires, serviceId, service }) {
       const tokenOnly = serviceId === undefined && service === undefined;
-      return ask({ token, serviceId, requires, ...(tokenOnly ? { tokenOnly } : {}) });
+      const answer = await ask({ token, serviceId, requires, ...(tokenOnly ? { tokenOnly } : {}) });
+      if (serviceId !== undefined || service === undefined || !isOnlyKnown(answer)) return answer;
+      const own = await ownId();
+      return own === undefined ? refusal('NO_SERVICE_ACCESS') : ask({ token, serviceId: own, requires });
     },
     async verifyServiceToken(serviceName, token) {
       const variables = { serviceName, token };

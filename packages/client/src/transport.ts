@@ -24,6 +24,7 @@ export interface Transport {
   send<T>(operation: Operation, headers: Readonly<Record<string, string>>): Promise<T>;
   /** A form to a door that is not GraphQL; answers its JSON. */
   readonly post: (
+    name: string,
     url: string,
     form: URLSearchParams,
     headers: Readonly<Record<string, string>>,
@@ -86,9 +87,9 @@ export function openTransport(deps: TransportDeps): Transport {
         readAnswer(await reply(() => request({ url: deps.graphqlUrl, body, headers: all })));
       return deps.observe(name, () => persist(call)) as Promise<T>;
     },
-    post: (url, form, headers) => {
+    post: (name, url, form, headers) => {
       const call = async () => readForm(await reply(() => request({ url, body: form, headers })));
-      return deps.observe('token', () => persist(call));
+      return deps.observe(name, () => persist(call));
     },
     isBreakerOpen: () => breaker.opened,
     close() {

@@ -8,6 +8,7 @@ import {
 } from './answers.js';
 import type { Genuine } from './claims.js';
 import { isUnavailable } from './errors.js';
+import type { Topic } from './feed.js';
 import { digestOf, isCurrent, judgeStanding, judgeTimes, type Finding, type Proved } from './local.js';
 import { MAX_TOKEN_LENGTH } from './compact.js';
 import type { Parts, Remembered } from './parts.js';
@@ -139,23 +140,29 @@ function trust(parts: Parts, found: Finding, question: Question): TokenVerificat
 /** What was heard when a question went out. */
 interface Note {
   readonly at: number;
-  readonly edition: number;
+  readonly changes: number;
   readonly version: number;
 }
 
-function noteOf({ feed, settings }: Parts, found: Finding): Note {
+function noteOf({ feed, settings }: Parts, found: Finding, topic: Topic = 'services'): Note {
   const version = typeof found === 'string' ? 0 : (feed.subject(found.subjectId)?.version ?? 0);
-  return { at: settings.clock.monotonic(), edition: feed.edition(), version };
+  return { at: settings.clock.monotonic(), changes: feed.changes(topic).count, version };
 }
 
 const keyOf = (digest: string, { serviceId, service }: Question): string =>
   `${digest} ${serviceId ?? service ?? ''}`;
 
-/** Only answers about our own tokens, of whose end the feed tells; and only while it does. */
+/**
+ * A yes to one of our own tokens, of whose end the feed tells, and only while it does. Also one to a token of another issuer: of its
+ * end nobody tells, the service least of all, so that it is as true a moment later; until it expires.
+ */
 function remember(parts: Parts, key: string, answer: TokenVerification, note: Note, found: Finding): void {
   const { feed, standing, settings } = parts;
-  if (typeof found === 'string' || !standing.isLocal() || !answer.valid || settings.cacheMs === 0) return;
-  const newsAt = Math.max(feed.editionHeardAt(), feed.subject(found.subjectId)?.heardAt ?? -Infinity);
+  if (!standing.isLocal() || !answer.valid || settings.cacheMs === 0) return;
+  // What could not be judged here, and was ours after all.
+  if (typeof found === 'string' && answer.subject?.type !== 'EXTERNAL') return;
+  const subjectHeardAt = typeof found === 'string' ? undefined : feed.subject(found.subjectId)?.heardAt;
+  const newsAt = Math.max(feed.changes('services').heardAt, subjectHeardAt ?? -Infinity);
   if (note.at - newsAt < SETTLING_MS) return;
   parts.answers.set(key, { answer, until: note.at + settings.cacheMs, ...note });
 }
@@ -166,16 +173,15 @@ function rememberedFor(
   found: Finding,
   question: Question,
 ): TokenVerification | undefined {
-  if (typeof found === 'string' || !parts.standing.isLocal()) return undefined;
+  if (!parts.standing.isLocal()) return undefined;
   const known = parts.answers.get(keyOf(digest, question));
   if (!known || !isAsItWas(known, noteOf(parts, found))) return undefined;
-  const endsAt = known.answer.service?.expiresAt;
-  if (endsAt && Date.parse(endsAt) <= parts.settings.clock.now()) return undefined;
+  if (!isUnexpired(parts, known.answer) || !isUnexpired(parts, known.answer.service)) return undefined;
   return told(parts, 'remote', requiring(known.answer, question.requires));
 }
 
-const isAsItWas = (known: Remembered<unknown>, { at, edition, version }: Note): boolean =>
-  at < known.until && known.edition === edition && known.version === version;
+const isAsItWas = (known: Remembered<unknown>, { at, changes, version }: Note): boolean =>
+  at < known.until && known.changes === changes && known.version === version;
 
 /** Ends a token and its session, at the service and, where it is a genuine one, here before anybody tells. */
 export async function revoke(parts: Parts, token: string): Promise<boolean> {
@@ -195,18 +201,19 @@ export async function verifyServiceToken(
   const { serviceAnswers, standing, feed, settings } = parts;
   if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return NO_SERVICE_TOKEN;
   const key = `${digestOf(token)} ${serviceName}`;
-  const note = noteOf(parts, 'ASK');
+  const note = noteOf(parts, 'ASK', 'serviceTokens');
   const known = standing.isLocal() ? serviceAnswers.get(key) : undefined;
   if (known && isAsItWas(known, note) && isUnexpired(parts, known.answer)) return known.answer;
   const answer = await asking(parts, () => parts.remote.verifyServiceToken(serviceName, token));
-  const isSettled = note.at - feed.editionHeardAt() >= SETTLING_MS && note.edition === feed.edition();
+  const heard = feed.changes('serviceTokens');
+  const isSettled = note.at - heard.heardAt >= SETTLING_MS && note.changes === heard.count;
   if (answer.valid && standing.isLocal() && isSettled && settings.cacheMs > 0)
     serviceAnswers.set(key, { answer, until: note.at + settings.cacheMs, ...note });
   return answer;
 }
 
-const isUnexpired = ({ settings }: Parts, { expiresAt }: ServiceTokenVerification): boolean =>
-  expiresAt === null || Date.parse(expiresAt) > settings.clock.now();
+const isUnexpired = ({ settings }: Parts, what: { readonly expiresAt: string | null } | null): boolean =>
+  !what?.expiresAt || Date.parse(what.expiresAt) > settings.clock.now();
 
 const NO_SERVICE_TOKEN: ServiceTokenVerification = {
   valid: false,

@@ -8,7 +8,7 @@ export class RevocationModel extends Base {
   /** `session`: key is its id. `subject`: key is an account's id, with its status and version from now on. `roles`, `keys`: read those again. */
   kind: 'session' | 'subject' | 'roles' | 'keys';
   key: string;
-  /** Besides a subject's: `ENDED` with `roles` for a service token, `COMPROMISED` with `keys`. */
+  /** Besides a subject's: with `roles` what alone has changed, `SERVICES`, or a service token by `ISSUED`, `ROTATED`, `ENDED`; `COMPROMISED` with `keys`. */
   status: string | null;
   version: number | null;
   expiresAt: Date;

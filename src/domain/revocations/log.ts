@@ -96,7 +96,7 @@ function firstBeyond(entries: readonly LogEntry[], seq: number): number {
   return low;
 }
 
-/** What verifiers are told of a row; undefined for steps in the lives of keys that they see in the published set. */
+/** What verifiers are told of a row; undefined for new service tokens, and for steps in the lives of keys that they see in the published set. */
 function describe(row: RevocationModel): LogEntry | undefined {
   const data = dataOf(row);
   return data === undefined ? undefined : { seq: row.seq, expiresAt: row.expiresAt.getTime(), data };
@@ -107,8 +107,14 @@ function dataOf({ kind, key, status, version, expiresAt }: RevocationModel): str
   if (kind === 'subject') return JSON.stringify({ kind, key, status, version, expiresAt });
   if (kind === 'keys') return status === 'COMPROMISED' ? JSON.stringify({ kind: 'key', key }) : undefined;
   if (status === 'ENDED') return JSON.stringify({ kind: 'serviceToken', key });
-  return JSON.stringify({ kind: 'catalogue', at: new Date(seenByAll(expiresAt)) });
+  // Nobody can have heard of it, nor remember a no to a text that nobody could guess.
+  if (status === 'ISSUED') return undefined;
+  const of = (status === null ? undefined : CHANGED[status]) ?? 'roles';
+  return JSON.stringify({ kind: 'catalogue', of, at: new Date(seenByAll(expiresAt)) });
 }
+
+/** What of the catalogue has changed, by the status of its row; with `roles` all the rest may have, too. */
+const CHANGED: Readonly<Record<string, string>> = { SERVICES: 'services', ROTATED: 'serviceTokens' };
 
 /** When tokens began to say what is so since this entry, in milliseconds since 1970. */
 const seenByAll = (expiresAt: Date): number =>

@@ -89,7 +89,7 @@ export async function issueServiceToken(
     const { id } = issued.serviceToken;
     const details = { service: service.id, scopes: plan.scopes, expiresAt: plan.expiresAt };
     await record(unit.trx, client, { type: 'service_token.issued', actor: actor.id, subject: id, details });
-    return { id, issued };
+    return { id, issued, status: 'ISSUED' };
   });
   return issued;
 }
@@ -129,7 +129,7 @@ export async function rotateServiceToken(
       subject: old.id,
       details,
     });
-    return { id: old.id, issued, isEnded: endsAt.getTime() <= deps.clock.now() };
+    return { id: old.id, issued, status: endsAt.getTime() <= deps.clock.now() ? 'ENDED' : 'ROTATED' };
   });
   return issued;
 }
@@ -144,7 +144,7 @@ export async function revokeServiceToken(
   await manage(deps, actor, async (unit) => {
     const token = await getToken(unit, id);
     await end(unit, token, actor.id, client);
-    return { id: token.id, isEnded: true };
+    return { id: token.id, status: 'ENDED' };
   });
 }
 
@@ -176,7 +176,7 @@ async function end(
 }
 
 /** One change to the tokens: permission, then the work, then word to every process that they are others now. */
-async function manage<T extends { id: string; isEnded?: boolean }>(
+async function manage<T extends { id: string; status: 'ISSUED' | 'ROTATED' | 'ENDED' }>(
   deps: IssueDeps,
   actor: UserActor,
   work: (unit: Unit, own: Authority) => Promise<T>,
@@ -184,7 +184,7 @@ async function manage<T extends { id: string; isEnded?: boolean }>(
   return administration(deps.db, async (unit) => {
     const own = await administer(unit.trx, actor, 'services:manage');
     const done = await work(unit, own);
-    revoke(deps.feed, unit, { kind: 'roles', key: done.id, ...(done.isEnded ? { status: 'ENDED' } : {}) });
+    revoke(deps.feed, unit, { kind: 'roles', key: done.id, status: done.status });
     return done;
   });
 }

@@ -9,7 +9,9 @@ export type FakeRevocation =
       readonly status: 'ACTIVE' | 'SUSPENDED' | 'DELETED';
       readonly version: number;
     }
-  | { readonly kind: 'key' | 'serviceToken' | 'catalogue'; readonly key?: string };
+  | { readonly kind: 'key' | 'serviceToken'; readonly key: string }
+  /** What has changed; everything, where that is not said. */
+  | { readonly kind: 'catalogue'; readonly of?: 'roles' | 'services' | 'serviceTokens' };
 
 /** The stream of revocations of an auth service that is none. */
 export interface FakeFeed {

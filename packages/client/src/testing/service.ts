@@ -129,7 +129,7 @@ function judge({ ended, now, mint }: House, token: string): TokenVerification {
   const names = { username: null, email: null, role: roles[0] ?? null, roles };
   return {
     ...{ valid: true, reason: null, service: null, sessionId: sid, issuer: mint.issuer, scopes: permissions },
-    subject: { id: sub, type: 'USER', ...names, permissions },
+    subject: { id: sub, type: 'USER', externalId: null, ...names, permissions },
     expiresAt: new Date(exp * 1000).toISOString(),
   };
 }
@@ -151,6 +151,7 @@ async function serve(
   if (bearerOf(request) !== self.token) return json(response, 401, { errors: [{ message: 'No.' }] });
   if (path === '/revocations') return house.admit(response, request.headers['last-event-id']?.toString());
   const body = await bodyOf(request);
+  if (path === '/oauth/introspect') return json(response, 200, { active: true, sub: self.id });
   json(response, 200, path === '/oauth/token' ? exchange(house, body) : execute(house, body));
 }
 
