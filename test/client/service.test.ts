@@ -1,14 +1,17 @@
 import {
+  authenticate,
   createAuthClient,
   type AuthClient,
   type AuthClientOptions,
   type ClientEvent,
 } from '@authgraph/client';
 import { ask, startApp, testEnvironment, type TestApp } from '../harness/app.js';
+import { startForeignIssuer, type ForeignIssuer } from '../harness/foreign-issuer.js';
+import { introspect } from '../harness/oauth.js';
 import { enter, join, ownerOf, type Person } from '../harness/people.js';
 import { findFreePort } from '../harness/port.js';
 import { startProgram } from '../harness/program.js';
-import { holderOf, tokensDesk, type Holder } from '../harness/service-tokens.js';
+import { holderOf, issuedIn, tokensDesk, type Holder } from '../harness/service-tokens.js';
 import { servicesDesk } from '../harness/services.js';
 import { until } from '../harness/until.js';
 
@@ -29,13 +32,19 @@ describe('a service that asks the auth service', () => {
   let ana: Person;
   let holder: Holder;
   let client: AuthClient;
+  let elsewhere: ForeignIssuer;
   beforeAll(async () => {
-    app = await startApp({ LIMITS_SCALE: '100' });
+    elsewhere = await startForeignIssuer();
+    const issuers = [{ ...elsewhere.entry, services: ['records'] }];
+    app = await startApp({ LIMITS_SCALE: '100', TRUSTED_ISSUERS: JSON.stringify(issuers) });
     owner = await ownerOf(app);
     ana = await join(app);
     holder = await holderOf(tokensDesk(app, owner), ['users:read']);
   });
-  afterAll(() => app.close());
+  afterAll(async () => {
+    await app.close();
+    await elsewhere.close();
+  });
   beforeEach(() => {
     client = clientOf(app.url, holder);
   });
@@ -94,6 +103,110 @@ describe('a service that asks the auth service', () => {
     await desk.setStatus(holder.serviceId, 'ACTIVE');
   });
 
+  test('is told whom a token of another issuer speaks of, and whether it is good here', async () => {
+    await client.ready();
+    const token = elsewhere.token({ claims: { role: 'doctor', permissions: ['patients:read'] } });
+    const known = await client.verify(token, { requires: ['patients:read'] });
+    const id = `${elsewhere.issuer}#ana`;
+    expect(known).toMatchObject({
+      valid: true,
+      issuer: elsewhere.issuer,
+      subject: { id, type: 'EXTERNAL', externalId: 'ana', role: 'doctor', permissions: ['patients:read'] },
+    });
+    expect(await client.verifyRemote(token)).toEqual(known);
+    expect((await client.verify(token, { requires: ['patients:write'] })).reason).toBe('MISSING_PERMISSION');
+    const shut = { valid: false, reason: 'NO_SERVICE_ACCESS' };
+    expect(await client.verify(token, { service: 'self' })).toMatchObject(shut);
+    const records = clientOf(app.url, await holderOf(tokensDesk(app, owner), [], 'records'));
+    expect(await records.verify(token, { service: 'self' })).toMatchObject({
+      valid: true,
+      service: { valid: true, service: { name: 'records' } },
+    });
+    const forged = elsewhere.token({ claims: { iss: 'https://auth.example.test' } });
+    expect((await client.verify(forged)).valid).toBe(false);
+    // Nobody here can end it.
+    expect(await client.revoke(token)).toBe(true);
+    expect((await client.verify(token)).valid).toBe(true);
+  });
+
+  test('asks later about a token whose issuer does not answer', async () => {
+    const silent = await startForeignIssuer();
+    silent.answer((response) => response.writeHead(503).end());
+    const there = await app.replica({ TRUSTED_ISSUERS: JSON.stringify([silent.entry]) });
+    const asking = clientOf(there.url, holder);
+    await asking.ready();
+    const token = silent.token();
+    expect(await asking.verify(token)).toMatchObject({ valid: false, reason: 'ISSUER_UNAVAILABLE' });
+    await expect(authenticate(asking, `Bearer ${token}`)).rejects.toMatchObject({ status: 503 });
+    // The other issuer, and ours, are as they were.
+    expect((await asking.verify(ana.access)).valid).toBe(true);
+    await silent.close();
+  });
+
+  test('goes on while its token is exchanged for another one, call by call', async () => {
+    const desk = tokensDesk(app, owner);
+    let now: Holder = await holderOf(desk, ['tokens:introspect']);
+    const modes: string[] = [];
+    const rotating = createAuthClient({
+      url: app.url,
+      serviceToken: () => now.token,
+      serviceName: now.name,
+      retries: 0,
+      onEvent: (event) => modes.push(...(event.type === 'mode' ? [event.mode] : [])),
+    });
+    clients.push(rotating);
+    const there = clientOf(app.url, holder, { serviceName: holder.name });
+    await Promise.all([rotating.ready(), there.ready()]);
+    const calls: Record<string, () => Promise<unknown>> = {
+      asks: async () => (await rotating.verifyRemote(ana.access)).valid,
+      knows: async () => (await rotating.verifyServiceToken(now.name, now.token)).valid,
+      calls: async () => {
+        const { authorization = '' } = await rotating.callHeaders({ audience: holder.name });
+        return (await there.verify(authorization.replace('Bearer ', ''))).valid;
+      },
+      'asks by GraphQL': async () => {
+        const query = 'query ($t: String!) { verifyToken(token: $t, tokenOnly: true) { valid } }';
+        return (await app.graphql(query, { t: ana.access }, { bearer: now.token })).data['verifyToken'].valid;
+      },
+      'asks by OAuth': async () => (await introspect(app, now, ana.access)).body.active,
+      'passes users on': async () => {
+        const asking = { bearer: ana.access, headers: { 'x-service-token': now.token } };
+        return (await app.graphql('{ me { id } }', {}, asking)).data['me'].id === ana.id;
+      },
+    };
+    const [failed, done] = [[] as unknown[], new Map<string, number>()];
+    let isOver = false;
+    const traffic = Object.entries(calls).map(async ([name, call]) => {
+      while (!isOver) {
+        const good = await call().catch((error: unknown) => error);
+        if (good !== true) failed.push([name, good]);
+        done.set(name, (done.get(name) ?? 0) + 1);
+        // What is remembered is answered without a turn of the event loop.
+        await new Promise(setImmediate);
+      }
+    });
+    const round = async () => {
+      const before = new Map(done);
+      await until('each has called', () =>
+        Object.keys(calls).every((name) => (done.get(name) ?? 0) > (before.get(name) ?? 0) + 1),
+      );
+    };
+    for (let turn = 0; turn < 3; turn++) {
+      await round();
+      const old = now;
+      now = { ...old, ...issuedIn(await desk.rotate(old.tokenId, 600)) };
+      await round();
+      await desk.revoke(old.tokenId);
+      const ended = () => rotating.verifyServiceToken(old.name, old.token).then(({ valid }) => !valid);
+      await until('the old one is over', ended);
+    }
+    await round();
+    isOver = true;
+    await Promise.all(traffic);
+    expect(failed).toEqual([]);
+    expect(modes).toEqual(['local']);
+  });
+
   test('reads accounts, knows services by their tokens, and ends sessions', async () => {
     expect(await client.getUser(ana.id)).toMatchObject({
       id: ana.id,
@@ -123,7 +236,7 @@ test('the auth service may be killed and come back under load: no wrong yes, no 
     { username: env['OWNER_USERNAME']!, password: env['OWNER_PASSWORD']!, email: '' },
   );
   const holder = await holderOf(tokensDesk({ graphql }, owner));
-  const revoked = await enter({ graphql }, owner);
+  const [revoked, late] = [await enter({ graphql }, owner), await enter({ graphql }, owner)];
   await graphql('mutation ($token: String!) { revoke(token: $token) }', { token: revoked.access });
   const states: string[] = [];
   const onEvent = (event: ClientEvent) => {
@@ -132,10 +245,10 @@ test('the auth service may be killed and come back under load: no wrong yes, no 
   const client = clientOf(program.url, holder, { onEvent, retries: 1, timeoutMs: 500, staleAfterSeconds: 2 });
   const seen = { yes: 0, no: 0, unavailable: 0, wrong: [] as unknown[] };
   let isOver = false;
-  const load = async (token: string, isGood: boolean) => {
+  const load = async (token: string, isGood: boolean, verify: AuthClient['verify']) => {
     while (!isOver) {
       try {
-        const { valid } = await client.verify(token);
+        const { valid } = await verify(token);
         if (valid !== isGood) seen.wrong.push({ valid, isGood });
         seen[valid ? 'yes' : 'no']++;
       } catch (error) {
@@ -145,7 +258,11 @@ test('the auth service may be killed and come back under load: no wrong yes, no 
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
-  const callers = [1, 2, 3, 4].map((at) => load(at % 2 ? owner.access : revoked.access, at % 2 === 1));
+  // Once revocations are heard again, `verify` has no question to ask: the others find the service back.
+  const callers = [client.verify, client.verifyRemote].flatMap((verify) => [
+    load(owner.access, true, verify),
+    load(revoked.access, false, verify),
+  ]);
   await until('both are answered', () => seen.yes > 0 && seen.no > 0);
   program.signal('SIGKILL');
   await until('the breaker opens', () => states.includes('open'));
@@ -154,6 +271,9 @@ test('the auth service may be killed and come back under load: no wrong yes, no 
   await until('the breaker closes', () => states.at(-1) === 'closed');
   const before = seen.yes;
   await until('it is asked again', () => seen.yes > before);
+  await until('all is heard again', () => client.status().mode === 'local');
+  await graphql('mutation ($token: String!) { revoke(token: $token) }', { token: late.access });
+  await until('what is ended now is heard as well', async () => !(await client.verify(late.access)).valid);
   isOver = true;
   await Promise.all(callers);
   expect(seen.wrong).toEqual([]);

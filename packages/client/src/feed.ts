@@ -156,7 +156,8 @@ export function openFeed({ now, monotonic, staleAfterMs }: FeedDeps, listeners: 
 
 export type FeedKeeper = ReturnType<typeof openFeed>;
 
-const isTopic = (value: unknown): value is Topic => typeof value === 'string' && Object.hasOwn(TOUCHED, value);
+const isTopic = (value: unknown): value is Topic =>
+  typeof value === 'string' && Object.hasOwn(TOUCHED, value);
 
 const empty = (): Known => ({ sessions: new Map(), serviceTokens: new Map(), subjects: new Map() });
 

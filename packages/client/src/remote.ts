@@ -50,13 +50,7 @@ const isOnlyKnown = ({ subject, service }: TokenVerification): boolean =>
   subject?.type === 'EXTERNAL' && service === null;
 
 /** Asks the service as the service whose token this is. */
-export function openRemote({
-  transport,
-  base,
-  serviceToken,
-  serviceName,
-  monotonic,
-}: RemoteDeps): Remote {
+export function openRemote({ transport, base, serviceToken, serviceName, monotonic }: RemoteDeps): Remote {
   const asSelf = () => ({ authorization: `Bearer ${serviceToken()}` });
   const ask = coalesce<Request, TokenVerification>({
     keyOf: ({ token, serviceId, requires, tokenOnly }) =>
