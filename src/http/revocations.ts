@@ -23,16 +23,16 @@ interface Reader {
   place: number;
   edition: number;
   isReady: boolean;
-  /** Seconds for which it has taken nothing. */
-  stuck: number;
+  /** Since when it has left too much, in monotonic milliseconds. */
+  stuckSince: number | undefined;
 }
 
 /** Connections to one process, and those of one service among them. */
 const MOST_READERS = 1000;
 const MOST_OF_ONE_SERVICE = 100;
-/** What may wait for a reader in memory, in bytes; whoever leaves so much for so many seconds is cut off. */
+/** What may wait for a reader in memory, in bytes; whoever leaves so much for so many milliseconds is cut off. */
 const MOST_WAITING = 256 * 1024;
-const MOST_STUCK = 10;
+const MOST_STUCK_MS = 10_000;
 const ENTRIES_AT_ONCE = 200;
 const BEAT_MS = 1000;
 
@@ -48,7 +48,7 @@ export function openStreams(app: App): Streams {
     if (request.method === 'HEAD') return void begin(response).end();
     const place = await placeOf(app, request);
     requireRoom(readers, service, state.isClosed);
-    const reader = { response, service, isReady: false, stuck: 0, ...place };
+    const reader = { response, service, isReady: false, stuckSince: undefined, ...place };
     readers.add(reader);
     response.on('close', () => readers.delete(reader)).on('drain', () => tell(app, reader));
     begin(response).write(`retry: ${randomInt(500, 1500)}\n\n`);
@@ -137,10 +137,16 @@ function greet({ feed }: App, reader: Reader): boolean {
 
 function beat(app: App, reader: Reader): void {
   const { response } = reader;
-  reader.stuck = response.writableLength >= MOST_WAITING ? reader.stuck + 1 : 0;
-  if (reader.stuck > MOST_STUCK) return void response.destroy();
+  if (isStuck(reader, app.clock.monotonic())) return void response.destroy();
   if (!tell(app, reader) || !app.feed.isFresh()) return;
   const age = Math.max(0, Math.round(app.feed.age()));
   const at = new Date(app.clock.now() - age).toISOString();
   response.write(event('heartbeat', { seq: app.feed.log.last, at, ageMs: age }));
+}
+
+/** Whether it has left too much for too long. */
+function isStuck(reader: Reader, now: number): boolean {
+  const { response, stuckSince } = reader;
+  reader.stuckSince = response.writableLength < MOST_WAITING ? undefined : (stuckSince ?? now);
+  return reader.stuckSince !== undefined && now - reader.stuckSince > MOST_STUCK_MS;
 }

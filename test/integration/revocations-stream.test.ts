@@ -1,16 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApp, type TestApp } from '../harness/app.js';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { movableClock, startApp, type TestApp } from '../harness/app.js';
 import { basic, jwtOf, revokeBy } from '../harness/oauth.js';
 import type { Person } from '../harness/people.js';
 import { startRedis, type RedisServer } from '../harness/redis.js';
 import { openScene, type Scene } from '../harness/scene.js';
-import { holderOf, tokensDesk, type Holder, type TokensDesk } from '../harness/service-tokens.js';
+import { holderOf, issuedIn, tokensDesk, type Holder, type TokensDesk } from '../harness/service-tokens.js';
+import { sql } from '../harness/sql.js';
 import { follow, type Following } from '../harness/streams.js';
 import { quantile, until } from '../harness/until.js';
 
 /** MEASURE=500 measures over so many, and says what it found. */
 const REVOCATIONS = Number(process.env['MEASURE'] ?? 40);
 
+const clock = movableClock();
 let redis: RedisServer;
 let app: TestApp;
 let scene: Scene;
@@ -20,7 +25,7 @@ let reader: Holder;
 let following: Following[] = [];
 beforeAll(async () => {
   redis = await startRedis();
-  app = await startApp({ LIMITS_SCALE: '1000', REDIS_URL: redis.url });
+  app = await startApp({ LIMITS_SCALE: '1000', REDIS_URL: redis.url }, clock);
   scene = await openScene(app);
   owner = await scene.enter(await scene.seat(['OWNER']));
   desk = tokensDesk(app, owner);
@@ -102,6 +107,22 @@ describe('the stream of revocations', () => {
     expect(ended.data).toEqual({ kind: 'serviceToken', key: holder.tokenId });
   });
 
+  it('says of roles, services and service tokens which of them are others now, and nothing of new tokens', async () => {
+    const stream = await listen();
+    await stream.ready();
+    const told = () => stream.revocations().map(({ data }) => data['of'] ?? data['kind']);
+    const before = told().length;
+    const holder = await holderOf(desk);
+    await desk.rotate(holder.tokenId, 60);
+    await stream.entry(({ of }) => of === 'serviceTokens');
+    await scene.asOwner(
+      'mutation { createRole(input: { name: "PORTER", rank: 5, permissions: [] }) { id } }',
+    );
+    await until('the role is told of', () => told().length >= before + 3);
+    // Its registration, its rotation, the role; that a token was issued is nobody's business.
+    expect(told().slice(before)).toEqual(['services', 'serviceTokens', 'roles']);
+  });
+
   it('goes on where a reader left off, on any process, and has one start over that cannot', async () => {
     const first = await listen();
     await first.ready();
@@ -148,6 +169,23 @@ describe('the stream of revocations', () => {
     await stream.ended;
   });
 
+  it('lets nobody hold up a process that stops: neither who reads, nor who connected and asks nothing', async () => {
+    const there = await app.replica();
+    const silent = connect(Number(new URL(there.url).port), '127.0.0.1');
+    await once(silent, 'connect');
+    const { body } = await fetch(`${there.url}/revocations`, { headers: basic(reader) });
+    const stream = body!.getReader();
+    await stream.read();
+    const began = performance.now();
+    await there.close();
+    expect(performance.now() - began).toBeLessThan(5000);
+    silent.destroy();
+    const rest = async () => {
+      for (let part = await stream.read(); !part.done;) part = await stream.read();
+    };
+    await rest().catch(() => undefined);
+  });
+
   it('tells of each revocation at once, whichever process it was made at', async () => {
     const stream = await listen(undefined, await app.replica());
     await stream.ready();
@@ -167,5 +205,88 @@ describe('the stream of revocations', () => {
     if (process.env['MEASURE']) process.stderr.write(`ms after the answer: p50 ${half}, p99 ${most}\n`);
     // The promise is 100 ms at the 99th; machines that are busy with other tests are slower.
     expect(most).toBeLessThan(1000);
+  });
+
+  it('is told from its beginning where numbers were given anew, as by another PostgreSQL', async () => {
+    const stream = await listen();
+    await stream.ready();
+    const before = stream.events.length;
+    await sql(app, 'delete from revocations where seq > (select max(seq) - 3 from revocations)');
+    await sql(app, "select setval(pg_get_serial_sequence('revocations', 'seq'), max(seq)) from revocations");
+    const person = await newcomer();
+    await revokeBy(app, reader, person.access);
+    await sql(
+      app,
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'authgraph-listen'",
+    );
+    await stream.entry(({ key }) => key === person.sessionId);
+    const since = stream.events.slice(before);
+    await until('all was told', () => stream.events.slice(before).some(({ event }) => event === 'ready'));
+    const of = (name: string) => since.findIndex(({ event }) => event === name);
+    expect(of('reset')).toBeGreaterThanOrEqual(0);
+    expect(of('revocation')).toBeGreaterThan(of('reset'));
+  });
+
+  it('is for a hundred readers of a service and a thousand of a process', async () => {
+    const there = await app.replica();
+    const holders = await Promise.all(Array.from({ length: 11 }, () => holderOf(desk)));
+    const knock = async (holder: Holder) => {
+      const asking = get(`${there.url}/revocations`, { headers: basic(holder), agent: false });
+      const [response] = (await once(asking, 'response')) as [IncomingMessage];
+      response.resume().on('error', () => undefined);
+      return response;
+    };
+    const [last, ...others] = holders as [Holder, ...Holder[]];
+    const readers: IncomingMessage[] = [];
+    for (const holder of others)
+      readers.push(...(await Promise.all(Array.from({ length: 100 }, () => knock(holder)))));
+    expect(new Set(readers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+    const [another, newcomer] = [await knock(others[0]!), await knock(last)];
+    expect([another.statusCode, another.headers['retry-after']]).toEqual([429, '5']);
+    expect([newcomer.statusCode, newcomer.headers['retry-after']]).toEqual([503, '5']);
+    readers.pop()?.destroy();
+    await until('there is a place', async () => {
+      const response = await knock(last);
+      readers.push(response);
+      return response.statusCode === 200;
+    });
+    for (const response of readers) response.destroy();
+    await there.close();
+  });
+
+  it('ends when the time of its service token is over', async () => {
+    const { serviceId, name } = await desk.register();
+    const issued = await desk.issue(serviceId, { expiresAt: new Date(clock.now() + 60_000).toISOString() });
+    const stream = await follow(app, basic({ name, ...issuedIn(issued) }));
+    await stream.ready();
+    clock.advance(61);
+    await stream.ended;
+  });
+
+  it('is cut for who takes nothing, so that nothing piles up', async () => {
+    const there = await app.replica();
+    await Promise.all(following.map((one) => one.close()));
+    const lines = [
+      `GET /revocations HTTP/1.1`,
+      'host: x',
+      `authorization: ${basic(reader)['authorization']}`,
+    ];
+    const [{ last }] = (await sql(app, 'select max(seq) as last from revocations')) as [{ last: string }];
+    const socket = connect(Number(new URL(there.url).port), '127.0.0.1').pause();
+    let isCut = false;
+    socket.on('error', () => (isCut = true));
+    socket.write(`${lines.join('\r\n')}\r\nlast-event-id: ${last}\r\n\r\n`);
+    // More than the buffers of the connection take.
+    await sql(
+      app,
+      `insert into revocations (kind, key, expires_at)
+       select 'session', repeat(md5(n::text), 400), now() + interval '1 minute' from generate_series(1, 1200) n`,
+    );
+    // Whoever is gone is noticed by what is sent to him; this is nothing between two requests.
+    await until('the connection is cut', () => {
+      clock.advance(1);
+      socket.write('\r\n');
+      return isCut;
+    });
   });
 });
