@@ -1,3 +1,5 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createRemoteJWKSet, customFetch as joseFetch, decodeJwt, jwtVerify } from 'jose';
 import * as client from 'openid-client';
@@ -549,5 +551,61 @@ describe('OAuth libraries', () => {
     const keys = createRemoteJWKSet(new URL(jwks_uri), { [joseFetch]: fetchHere });
     const { payload } = await jwtVerify(ana.access, keys, { issuer: ISSUER, audience: 'authgraph' });
     expect(payload.sub).toBe(ana.id);
+  });
+});
+
+const hasCurl = spawnSync('curl', ['--version']).status === 0;
+
+(hasCurl ? describe : describe.skip)('the lines of the documentation', () => {
+  const linesOf = (page: string) =>
+    [...readFileSync(`docs/${page}.md`, 'utf8').matchAll(/^ {4}(curl .*)$/gm)].map(([, line]) => line ?? '');
+  let values: Record<string, string>;
+  let person: Person;
+  beforeAll(async () => {
+    await scene.asOwner('mutation { createPermission(name: "invoices:read") { name } }');
+    await holderOf(desk, [], 'billing');
+    const { name, token, serviceId } = await holderOf(desk, ['tokens:revoke', 'invoices:read'], 'clinic');
+    person = await newcomer();
+    const desks = servicesDesk(app, owner);
+    await desks.setUserServices(person.id, [{ serviceId }]);
+    const other = await newcomer();
+    values = {
+      ...{ AUTH: app.url, SERVICE: `${name}:${token}`, SERVICE_ID: serviceId },
+      ...{ TOKEN: person.access, REFRESH: other.refresh },
+    };
+  });
+
+  /** As a shell runs it. @returns what it said until it ended, or until it had said that */
+  const run = (line: string, last?: string) =>
+    new Promise<string>((resolve, reject) => {
+      const child = spawn('/bin/sh', ['-c', `exec ${line}`], { env: { ...process.env, ...values } });
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        if (last !== undefined && said.includes(last)) child.kill();
+      });
+      child.once('error', reject).once('close', () => resolve(said));
+    });
+
+  it('do what they say, one after the other', async () => {
+    const [plain, atService, revocation, exchanging, refreshing, ...none] = linesOf('oauth');
+    expect(none).toEqual([]);
+    const read = async (line: string | undefined) => JSON.parse(await run(line ?? '')) as object;
+    expect(await read(plain)).toMatchObject({ active: true, sub: person.id, token_type: 'Bearer' });
+    expect(await read(atService)).toMatchObject({
+      active: true,
+      service_name: 'clinic',
+      service_valid: true,
+    });
+    const jwt = (await read(exchanging)) as { access_token: string };
+    expect(jwt).toMatchObject({ token_type: 'Bearer', expires_in: 600, scope: 'invoices:read' });
+    expect(decodeJwt(jwt.access_token)).toMatchObject({ aud: 'billing', client_id: 'clinic' });
+    expect(await read(refreshing)).toMatchObject({ token_type: 'Bearer', refresh_token: expect.any(String) });
+    expect(await run(revocation ?? '')).toBe('');
+    expect(await read(plain)).toEqual({ active: false });
+    const [stream, ...others] = linesOf('revocations');
+    expect(others).toEqual([]);
+    const told = await run(stream ?? '', 'event: ready');
+    expect(told).toContain(`"key":"${person.sessionId}"`);
   });
 });
