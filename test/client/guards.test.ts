@@ -1,7 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { request as rawRequest } from 'node:http';
 import { createAuthClient, type AuthClient } from '@authgraph/client';
+import {
+  AuthClientModule,
+  AuthClientService,
+  AuthGuard,
+  Public,
+  RequirePermissions,
+  RequireSelf,
+  RequireServices,
+  ServiceTokenGuard,
+} from '@authgraph/client/nestjs';
 import { startFakeAuth, type FakeAuth } from '@authgraph/client/testing';
+import { Module } from '@nestjs/common';
+import { NestFactory, Reflector } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { buildSchema, graphql } from 'graphql';
 import { startApollo } from '../../packages/client/examples/apollo.js';
 import { startExpress } from '../../packages/client/examples/express.js';
 import { startFastify } from '../../packages/client/examples/fastify.js';
@@ -165,6 +179,110 @@ describe('a NestJS service', () => {
     const sub = randomUUID();
     const headers = { 'x-service-token': pharmacy.token, 'x-user-token': auth.token({ sub }) };
     expect((await knockAs('whose-token', headers)).body).toEqual({ valid: true, subject: sub });
+  });
+});
+
+describe('a field of a NestJS resolver', () => {
+  class Records {
+    @RequireSelf('patientId', { or: 'records:read' })
+    record() {
+      return 'well';
+    }
+
+    @RequirePermissions('records:write')
+    added() {
+      return 'added';
+    }
+
+    @Public()
+    opened() {
+      return 'open';
+    }
+
+    @RequireServices('billing')
+    invoices() {
+      return 'paid';
+    }
+  }
+  const schema = buildSchema(
+    'type Query { record(patientId: ID!): String, added: String, opened: String, invoices: String }',
+  );
+  /** As Nest runs a resolver: its guard is asked with the four arguments of the field. */
+  const fieldResolver = async (...given: [unknown, object, object, { fieldName: string }]) => {
+    const name = given[3].fieldName as keyof Records;
+    const handler = Records.prototype[name];
+    const context = new ExecutionContextHost(given, Records, handler);
+    context.setType('graphql');
+    const guard =
+      name === 'invoices'
+        ? new ServiceTokenGuard(client, new Reflector())
+        : new AuthGuard(client, new Reflector());
+    await guard.canActivate(context);
+    return handler();
+  };
+  const ask = async (source: string, headers: Record<string, string>, wrap = (req: object) => req) => {
+    const rawHeaders = Object.entries(headers).flat();
+    const contextValue = { req: wrap({ headers, rawHeaders }) };
+    const { data, errors } = await graphql({ schema, source, contextValue, fieldResolver });
+    return errors?.[0]?.extensions['code'] ?? Object.values(data ?? {})[0];
+  };
+
+  test('is guarded as a route is, by its arguments and with the codes of the service', async () => {
+    const ana = randomUUID();
+    const own = bearer(auth.token({ sub: ana }));
+    expect(await ask(`{ record(patientId: "${ana}") }`, own)).toBe('well');
+    // Fastify's request holds that of node:http.
+    expect(await ask(`{ record(patientId: "${ana}") }`, own, (raw) => ({ raw, headers: {} }))).toBe('well');
+    expect(await ask(`{ record(patientId: "${randomUUID()}") }`, own)).toBe('FORBIDDEN');
+    const doctor = bearer(auth.token({ permissions: ['records:read'] }));
+    expect(await ask(`{ record(patientId: "${ana}") }`, doctor)).toBe('well');
+    expect(await ask('{ added }', doctor)).toBe('FORBIDDEN');
+    expect(await ask('{ added }', bearer(auth.token({ permissions: ['records:write'] })))).toBe('added');
+    expect(await ask('{ added }', { 'x-user-permissions': 'records:write' })).toBe('UNAUTHENTICATED');
+    expect(await ask('{ opened }', {})).toBe('open');
+    const sub = randomUUID();
+    auth.feed.revoke({ kind: 'subject', key: sub, status: 'DELETED', version: 2 });
+    const gone = bearer(auth.token({ sub }));
+    await until('it is heard', async () => (await ask('{ added }', gone)) === 'ACCOUNT_DELETED');
+  });
+
+  test('is for the services that it names', async () => {
+    const [billing, stranger] = [auth.service('billing'), auth.service('stranger')];
+    expect(await ask('{ invoices }', { 'x-service-token': billing.token })).toBe('paid');
+    expect(await ask('{ invoices }', { 'x-service-token': stranger.token })).toBe('FORBIDDEN');
+    expect(await ask('{ invoices }', bearer(auth.token()))).toBe('UNAUTHENTICATED');
+  });
+});
+
+describe('a NestJS application', () => {
+  test('asks in the words of AuthClientService, with options that come from elsewhere', async () => {
+    const options = { url: auth.url, serviceToken: auth.serviceToken, retries: 0 };
+    @Module({ imports: [AuthClientModule.forRootAsync({ useFactory: () => Promise.resolve(options) })] })
+    class AppModule {}
+    const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+    const service = app.get(AuthClientService);
+    await service.client.ready();
+    const [sub, sid, billing] = [randomUUID(), randomUUID(), auth.service('billing', ['users:read'])];
+    const token = auth.token({ sub, sid, permissions: ['records:read'] });
+    expect(await service.validateToken(token)).toMatchObject({ valid: true, subject: { id: sub } });
+    expect(await service.validateUser(token, { requires: ['records:read'] })).toMatchObject({
+      subject: { id: sub, type: 'USER' },
+      sessionId: sid,
+    });
+    await expect(service.validateUser(token, { requires: ['records:write'] })).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    expect(await service.validateServiceToken('billing', billing.token)).toMatchObject({
+      valid: true,
+      service: { name: 'billing' },
+      scopes: ['users:read'],
+    });
+    expect(await service.getUser(sub)).toMatchObject({ id: sub });
+    expect(await service.callHeaders()).toEqual(bearer(auth.serviceToken));
+    expect(await service.revokeToken(token)).toBe(true);
+    expect(await service.validateToken(token)).toMatchObject({ valid: false, reason: 'REVOKED' });
+    await expect(service.validateUser(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await app.close();
   });
 });
 

@@ -9,6 +9,15 @@ import {
   type TokenVerification,
 } from '@authgraph/client';
 import { createMint, startFakeAuth, type FakeAuth } from '@authgraph/client/testing';
+import {
+  createNoopMeter,
+  INVALID_SPAN_CONTEXT,
+  metrics,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Tracer,
+} from '@opentelemetry/api';
 import { until } from '../harness/until.js';
 
 let auth: FakeAuth;
@@ -454,6 +463,60 @@ describe('a client that does not hear', () => {
     });
     expect(breaker()).toEqual(['open', 'half-open', 'closed']);
     expect(client.status().isBreakerOpen).toBe(false);
+  });
+});
+
+describe('a client that is observed by OpenTelemetry', () => {
+  interface Seen {
+    name: string;
+    status?: number;
+    isEnded?: boolean;
+  }
+  let [spans, counted]: [Seen[], string[]] = [[], []];
+  const tracer = {
+    startSpan(name: string) {
+      const seen: Seen = { name };
+      spans.push(seen);
+      return Object.assign(trace.wrapSpanContext(INVALID_SPAN_CONTEXT), {
+        setStatus: ({ code }: { code: number }) => (seen.status = code),
+        end: () => (seen.isEnded = true),
+      });
+    },
+  } as unknown as Tracer;
+  const createCounter = (counter: string) => ({
+    add: (value: number, by: Attributes = {}) =>
+      counted.push([counter, value, by['authgraph.kind'], by['authgraph.outcome']].join(' ')),
+  });
+  beforeEach(() => {
+    [spans, counted] = [[], []];
+    trace.setGlobalTracerProvider({ getTracer: () => tracer });
+    metrics.setGlobalMeterProvider({ getMeter: () => Object.assign(createNoopMeter(), { createCounter }) });
+  });
+  afterEach(() => {
+    trace.disable();
+    metrics.disable();
+  });
+
+  test('counts what was verified and how, and has a span for each call', async () => {
+    const { client } = await clientOf({ retries: 0 });
+    await client.verify(auth.token());
+    await client.verify('nonsense');
+    await client.verify(auth.token({ permissions: [] }), { requires: ['records:read'] });
+    await client.verify(auth.token(), { service: 'self' });
+    auth.fail(true);
+    await expect(client.getUser(randomUUID())).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    expect(counted).toEqual([
+      'authgraph.client.verifications 1 local VALID',
+      'authgraph.client.verifications 1 local MALFORMED',
+      'authgraph.client.verifications 1 local MISSING_PERMISSION',
+      'authgraph.client.calls 1 VerifyTokens ok',
+      'authgraph.client.verifications 1 remote VALID',
+      'authgraph.client.calls 1 UserById SERVICE_UNAVAILABLE',
+    ]);
+    expect(spans).toEqual([
+      { name: 'authgraph VerifyTokens', isEnded: true },
+      { name: 'authgraph UserById', isEnded: true, status: SpanStatusCode.ERROR },
+    ]);
   });
 });
 

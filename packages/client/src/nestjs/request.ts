@@ -49,5 +49,8 @@ export function toHttpException(context: ExecutionContext, error: unknown): unkn
     const set = (response.setHeader ?? response.header)?.bind(response);
     for (const [name, value] of Object.entries(error.headers)) set?.(name, value);
   }
-  return new HttpException({ statusCode: error.status, ...error.toJSON() }, error.status, { cause: error });
+  const { message, ...extensions } = error.toJSON();
+  const body = { statusCode: error.status, message, ...extensions };
+  // What GraphQL tells of an error beside its message.
+  return Object.assign(new HttpException(body, error.status, { cause: error }), { extensions });
 }
