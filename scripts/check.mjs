@@ -15,6 +15,7 @@ const CHECKS = {
     'err-long',
     ...folders(),
   ),
+  'client package': ['scripts/client-check.mjs'],
   'dead code': bin('knip/bin/knip.js'),
   schema: ['scripts/schema-print.mjs', '--check'],
   'sample operations': ['scripts/operations-check.mjs'],
