@@ -209,8 +209,8 @@ describe('a field of a NestJS resolver', () => {
   );
   /** As Nest runs a resolver: its guard is asked with the four arguments of the field. */
   const fieldResolver = async (...given: [unknown, object, object, { fieldName: string }]) => {
-    const name = given[3].fieldName as keyof Records;
-    const handler = Records.prototype[name];
+    const name = given[3].fieldName;
+    const handler = Reflect.get(Records.prototype, name) as () => string;
     const context = new ExecutionContextHost(given, Records, handler);
     context.setType('graphql');
     const guard =
