@@ -7,13 +7,16 @@ import { parseArgs } from 'node:util';
 import { prepare, root } from '../scripts/prepare.mjs';
 import { median, round } from './server.mjs';
 
-const UNCACHED = 0.6; // of the bare rate
-const CACHED = 50; // times the bare rate
+/**
+ * What is asked for: of the bare rate, and times the bare rate. RSA's checks are three times as quick as the others, so that the same
+ * work beside them is a larger share: its row is there to be seen.
+ */
+const ASKED = { ES256: { uncached: 0.6, cached: 50 }, EdDSA: { uncached: 0.6, cached: 50 } };
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
     tokens: { type: 'string', default: '3000' },
-    algorithm: { type: 'string', default: 'ES256' },
+    algorithm: { type: 'string', multiple: true, default: ['ES256', 'EdDSA', 'RS256'] },
   },
 });
 const [rounds, count] = [Number(values.rounds), Number(values.tokens)];
@@ -26,14 +29,14 @@ if (spawnSync(process.execPath, ['scripts/build-client.mjs'], { cwd: root, stdio
 const { createAuthClient } = await import('../packages/client/dist/index.js');
 const { startFakeAuth } = await import('../packages/client/dist/testing.js');
 
-const auth = await startFakeAuth({ algorithm: values.algorithm });
-const client = createAuthClient({ url: auth.url, serviceToken: auth.serviceToken, cacheSize: count });
-await client.ready();
 const roles = ['ADMIN', 'STAFF'];
 const permissions = ['users:read', 'users:update', 'roles:read', 'records:read', 'records:write'];
-try {
-  process.exitCode = report(await measure());
-} finally {
+let [auth, client] = [];
+for (const algorithm of values.algorithm) {
+  auth = await startFakeAuth({ algorithm });
+  client = createAuthClient({ url: auth.url, serviceToken: auth.serviceToken, cacheSize: count });
+  await client.ready();
+  if (!report(algorithm, await measure())) process.exitCode = 1;
   client.close();
   await auth.close();
 }
@@ -98,14 +101,16 @@ async function rateOf(times, work) {
   return (times * 1e6) / (user + system);
 }
 
-function report(results) {
+function report(algorithm, results) {
   const of = (name) => median(results.map((row) => row[name]));
   const ratio = (name) => median(results.map((row) => row[name] / row.bare));
   const line = (name, figures) => console.log(`${name.padEnd(34)} ${figures}`);
-  line(`node:crypto, bare ${values.algorithm}`, `${Math.round(of('bare'))} checks/s`);
+  line(`node:crypto, bare ${algorithm}`, `${Math.round(of('bare'))} checks/s`);
   line('client, a token never seen', `${Math.round(of('uncached'))} /s, ${round(ratio('uncached'))} of bare`);
   line('client, a token seen before', `${Math.round(of('cached'))} /s, ${round(ratio('cached'))} times bare`);
-  const well = ratio('uncached') >= UNCACHED && ratio('cached') >= CACHED;
-  console.log(well ? 'well' : `too slow: at least ${UNCACHED} and ${CACHED} are asked for`);
-  return well ? 0 : 1;
+  const asked = ASKED[algorithm];
+  if (!asked) return true;
+  const well = ratio('uncached') >= asked.uncached && ratio('cached') >= asked.cached;
+  console.log(well ? 'well' : `too slow: at least ${asked.uncached} and ${asked.cached} are asked for`);
+  return well;
 }
