@@ -214,10 +214,11 @@ describe('the stream of revocations', () => {
     await sql(app, 'delete from revocations where seq > (select max(seq) - 3 from revocations)');
     await sql(app, "select setval(pg_get_serial_sequence('revocations', 'seq'), max(seq)) from revocations");
     const person = await newcomer();
-    await revokeBy(app, reader, person.access);
+    expect((await revokeBy(app, reader, person.access)).status).toBe(200);
     await sql(
       app,
-      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'authgraph-listen'",
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'authgraph-standing' and datname = current_database()`,
     );
     await stream.entry(({ key }) => key === person.sessionId);
     const since = stream.events.slice(before);
