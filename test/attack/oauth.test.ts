@@ -277,7 +277,7 @@ describe('the stream of revocations', () => {
     await revokeBy(app, strong, (await newcomer()).access);
     const stream = await follow(app, basic(plain));
     await stream.ready();
-    const known = new Set(['kind', 'key', 'status', 'version', 'at', 'expiresAt']);
+    const known = new Set(['kind', 'key', 'status', 'version', 'of', 'at', 'expiresAt']);
     for (const { data } of stream.revocations())
       expect(Object.keys(data).filter((name) => !known.has(name))).toEqual([]);
     const text = JSON.stringify(stream.events);
