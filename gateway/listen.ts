@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HeaderMap, type ApolloServer, type BaseContext, type HTTPGraphQLRequest } from '@apollo/server';
 
@@ -16,19 +16,33 @@ const LARGEST_BODY_BYTES = 100 * 1024;
  * Serves an Apollo Server on loopback: POST for operations, a page for browsers. Apollo's own standalone server would
  * answer any web page (`Access-Control-Allow-Origin: *`) and take bodies of 50 MB.
  *
- * @param context made of the request's headers
+ * @param context made of the request
  * @param port 0 takes any free one
  * @throws the error of `listen`, EADDRINUSE among them
  */
 export async function listen<C extends BaseContext>(
   server: ApolloServer<C>,
-  context: (headers: IncomingHttpHeaders) => C,
+  context: (request: IncomingMessage) => C | Promise<C>,
   port: number,
 ): Promise<Listening> {
   await server.start();
   const http = createServer((request, response) => {
     answer(server, context, request, response).catch(() => reply(response, 500, 'Internal server error'));
   });
+  return listenWith(http, port, () => server.stop());
+}
+
+/**
+ * Lets a server listen on loopback.
+ *
+ * @param stop lets go of what stands behind it, once it is closed
+ * @throws the error of `listen`, EADDRINUSE among them
+ */
+export async function listenWith(
+  http: Server,
+  port: number,
+  stop: () => Promise<void> | void,
+): Promise<Listening> {
   await new Promise<void>((resolve, reject) => http.once('error', reject).listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${String((http.address() as AddressInfo).port)}/graphql`,
@@ -36,14 +50,14 @@ export async function listen<C extends BaseContext>(
       const closed = new Promise((resolve) => http.close(resolve));
       http.closeAllConnections();
       await closed;
-      await server.stop();
+      await stop();
     },
   };
 }
 
 async function answer<C extends BaseContext>(
   server: ApolloServer<C>,
-  context: (headers: IncomingHttpHeaders) => C,
+  context: (request: IncomingMessage) => C | Promise<C>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -56,7 +70,7 @@ async function answer<C extends BaseContext>(
   if (!httpGraphQLRequest) return reply(response, 400, 'The request body is not JSON');
   const { status, headers, body } = await server.executeHTTPGraphQLRequest({
     httpGraphQLRequest,
-    context: () => Promise.resolve(context(request.headers)),
+    context: async () => context(request),
   });
   response.writeHead(status ?? 200, Object.fromEntries(headers));
   if (body.kind === 'complete') response.end(body.string);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// npm run gateway: the auth service that runs at AUTH_URL and the sample subgraph beside it, as one graph.
-// With --print, the supergraph SDL of the two on stdout instead, for a router of your own.
+// npm run gateway: the auth service that runs at AUTH_URL and the sample subgraph beside it, as one graph, through
+// @apollo/gateway; with --hive, through Hive Gateway. With --print, the supergraph SDL of the two on stdout instead, for a router of your own.
 import { register } from 'node:module';
 import { prepare, root } from './prepare.mjs';
 
@@ -9,12 +9,15 @@ const {
   GATEWAY_PORT = '4100',
   GATEWAY_SECRET,
   TOKEN_AUDIENCE,
+  SERVICES_AUTH_SERVICETOKEN,
 } = process.env;
 const options = {
+  engine: process.argv.includes('--hive') ? 'hive' : 'apollo',
   authUrl: AUTH_URL,
   port: Number(GATEWAY_PORT),
   secret: GATEWAY_SECRET,
   audience: TOKEN_AUDIENCE,
+  serviceToken: SERVICES_AUTH_SERVICETOKEN,
 };
 
 await prepare({ build: false });

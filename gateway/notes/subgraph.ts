@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { buildSubgraphSchema } from '@apollo/subgraph';
+import type { AuthClient } from '@authgraph/client';
+import { authContext, type AuthContext } from '@authgraph/client/apollo';
 import { GraphQLError, parse } from 'graphql';
 import { listen, type Listening } from '../listen.js';
-import { subjectFromBearer, type TokenTrust } from './bearer.js';
 
 /** The schema of the sample subgraph, as SDL. */
 export const notesSdl = readFileSync(new URL('./schema.graphql', import.meta.url), 'utf8');
@@ -16,29 +17,26 @@ interface Note {
   authorId: string;
 }
 
-interface NotesContext {
-  /** The account that asks; throws UNAUTHENTICATED when it proves nothing. */
-  subject: () => Promise<string>;
-}
-
 const LONGEST_TEXT = 280;
 /** The oldest is forgotten beyond this: a sample must not fill the memory. */
 const MOST_NOTES = 1_000;
 
 /**
  * Serves the sample subgraph on loopback. Notes live in memory and are gone when it stops: it is here to show
- * how another subgraph joins the auth subgraph's `User`, not how to keep notes.
+ * how another subgraph joins the auth subgraph's `User`, and how it learns who asks, not how to keep notes.
+ *
+ * @param auth verifies the bearer that the gateway passed on; no header such as `x-user-id` is believed
  */
-export async function startNotes(trust: TokenTrust, port: number): Promise<Listening> {
+export async function startNotes(auth: Pick<AuthClient, 'verify'>, port: number): Promise<Listening> {
   const schema = buildSubgraphSchema([{ typeDefs: parse(notesSdl), resolvers: resolversOver(new Map()) }]);
-  const subjectOf = subjectFromBearer(trust);
-  const server = new ApolloServer<NotesContext>({
+  const server = new ApolloServer<AuthContext>({
     schema,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     plugins: [ApolloServerPluginInlineTraceDisabled()],
   });
-  return listen(server, ({ authorization }) => ({ subject: () => subjectOf(authorization) }), port);
+  const contextOf = authContext(auth);
+  return listen(server, (req) => contextOf({ req }), port);
 }
 
 function resolversOver(notes: Map<string, Note>) {
@@ -46,13 +44,19 @@ function resolversOver(notes: Map<string, Note>) {
     Query: {
       notes: () => [...notes.values()],
       note: (_: unknown, { id }: { id: string }) => notes.get(id),
+      myNotes: async (_: unknown, __: unknown, context: AuthContext) => {
+        const { subject } = await context.auth();
+        return writtenBy(notes, subject.id);
+      },
     },
     Mutation: {
-      addNote: async (_: unknown, { text }: { text: string }, { subject }: NotesContext) =>
-        add(notes, { id: randomUUID(), authorId: await subject(), text: requireText(text) }),
+      addNote: async (_: unknown, { text }: { text: string }, context: AuthContext) => {
+        const { subject } = await context.auth();
+        return add(notes, { id: randomUUID(), authorId: subject.id, text: requireText(text) });
+      },
     },
     User: {
-      notes: ({ id }: { id: string }) => [...notes.values()].filter((note) => note.authorId === id),
+      notes: ({ id }: { id: string }) => writtenBy(notes, id),
     },
     Note: {
       __resolveReference: ({ id }: { id: string }) => notes.get(id),
@@ -60,6 +64,9 @@ function resolversOver(notes: Map<string, Note>) {
     },
   };
 }
+
+const writtenBy = (notes: Map<string, Note>, id: string): Note[] =>
+  [...notes.values()].filter((note) => note.authorId === id);
 
 function add(notes: Map<string, Note>, note: Note): Note {
   const [oldest] = notes.keys();

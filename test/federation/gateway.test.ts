@@ -1,13 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startApp, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, refresh, revoke, signIn, signUp, whoAmI } from '../harness/calls.js';
 import { enter, join, newcomer, verify, type Person } from '../harness/people.js';
-import { startSupergraph, type Supergraph } from './supergraph.js';
+import { until } from '../harness/until.js';
+import { notesToken, startGraph, type Graph } from './supergraph.js';
 
-let graph: Supergraph;
+const GATEWAYS = ['apollo', 'hive'] as const;
+
+let app: TestApp;
+let graphs: Record<(typeof GATEWAYS)[number], Graph>;
+let graph: Graph;
 beforeAll(async () => {
-  graph = await startSupergraph();
+  app = await startApp({ LIMITS_SCALE: '100' });
+  const serviceToken = await notesToken(app);
+  const [apollo, hive] = await Promise.all(
+    GATEWAYS.map((engine) => startGraph(app, { engine, serviceToken })),
+  );
+  graphs = { apollo: apollo!, hive: hive! };
 });
-afterAll(() => graph.close());
+afterAll(async () => {
+  await Promise.all(Object.values(graphs).map(({ close }) => close()));
+  await app.close();
+});
 
 const as = ({ access }: Pick<Person, 'access'>) => ({ bearer: access });
 
@@ -23,7 +37,23 @@ async function write(person: Person, text: string): Promise<string> {
 const author = (id: string, fields: string, asking = {}) =>
   graph.graphql(`query ($id: ID!) { note(id: $id) { text author { ${fields} } } }`, { id }, asking);
 
-describe('through the gateway', () => {
+/** What the second subgraph holds of whoever it believes the bearer to be. */
+const myNotes = ({ access }: Pick<Person, 'access'>) =>
+  graph.graphql('{ myNotes { text author { username } } }', {}, { bearer: access });
+
+/** The same before anything is sent by fetch alone: for what the harness would not send. */
+const post = (body: unknown, headers: Record<string, string> = {}) =>
+  fetch(graph.gateway.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+
+describe.each(GATEWAYS)('through the gateway %s', (engine) => {
+  beforeAll(() => {
+    graph = graphs[engine];
+  });
+
   it('a person signs up, signs in, refreshes, reads her notes beside her name, and is trusted until she revokes', async () => {
     const ana = await enter(graph, await join(graph));
     const { access } = await refresh(graph, ana.refresh);
@@ -39,6 +69,54 @@ describe('through the gateway', () => {
     const nobody = await whoAmI(graph, access);
     expect(nobody.data).toEqual({ me: null });
     expect(codeOf(nobody)).toBe('UNAUTHENTICATED');
+  });
+
+  it('the second subgraph knows its people by itself, and refuses a token as soon as it is revoked', async () => {
+    const kim = await join(graph);
+    await write(kim, 'Mine');
+    const { username } = kim;
+    expect((await myNotes(kim)).data).toEqual({ myNotes: [{ text: 'Mine', author: { username } }] });
+
+    await revoke(graph, kim.access);
+    const refused = await until('the revocation is heard of', async () => {
+      const answer = await myNotes(kim);
+      return answer.data['myNotes'] === null ? answer : undefined;
+    });
+    expect(codeOf(refused)).toBe('UNAUTHENTICATED');
+    expect(codeOf(await graph.graphql('mutation { addNote(text: "more") { id } }', {}, as(kim)))).toBe(
+      'UNAUTHENTICATED',
+    );
+  });
+
+  it('nobody is anybody by what stands beside an operation, nor sends it elsewhere', async () => {
+    const leo = await join(graph);
+    const extensions = {
+      headers: { authorization: `Bearer ${leo.access}` },
+      jwt: { payload: { sub: leo.id }, token: { value: leo.access, prefix: 'Bearer' } },
+      endpoint: 'http://127.0.0.1:9/graphql',
+    };
+    const answer = await post({ query: '{ me { id } }', extensions });
+    expect(await answer.json()).toMatchObject({
+      data: { me: null },
+      errors: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+  });
+
+  it('a bearer by a key that nobody knows is nobody’s, and no fault of the server', async () => {
+    const header = Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'at+jwt', kid: 'unknown' }));
+    const bearer = `${header.toString('base64url')}.e30.AAAA`;
+    const answer = await whoAmI(graph, bearer);
+    expect([answer.status, codeOf(answer)]).toEqual([200, 'UNAUTHENTICATED']);
+  });
+
+  it('a list of operations is refused whole: it would be many guesses at the price of one', async () => {
+    const answer = await post([{ query: '{ __typename }' }, { query: '{ __typename }' }]);
+    expect(answer.status).toBe(400);
+  });
+
+  it('what the auth service would not take is not taken here', async () => {
+    const answer = await post({ query: `{ __typename } # ${'x'.repeat(101 * 1024)}` });
+    expect(answer.status).toBe(413);
   });
 
   it('anybody may read who wrote a note, and nothing private about them', async () => {
@@ -163,5 +241,27 @@ describe('through the gateway', () => {
     }
     const get = await fetch(`${graph.gateway.url}?query=${encodeURIComponent('{ __typename }')}`);
     expect(get.status).toBe(405);
+  });
+});
+
+describe('while the auth service is away', () => {
+  const people = new Map<string, Person>();
+  beforeAll(async () => {
+    for (const engine of GATEWAYS) people.set(engine, await join(graphs[engine]));
+    await app.close();
+  });
+
+  it.each(GATEWAYS)('through %s, the second subgraph goes on, and the rest says so', async (engine) => {
+    graph = graphs[engine];
+    const person = people.get(engine)!;
+    const own = await graph.graphql('{ myNotes { id } }', {}, as(person));
+    expect([own.errors, own.data]).toEqual([[], { myNotes: [] }]);
+
+    const { email, password } = person;
+    for (const gone of [await whoAmI(graph, person.access), await signIn(graph, email, password)]) {
+      expect(codeOf(gone)).toBe('SERVICE_UNAVAILABLE');
+      expect(gone.body).not.toMatch(/127\.0\.0\.1|ECONNREFUSED|stack/);
+      expect(gone.body).not.toContain(password);
+    }
   });
 });

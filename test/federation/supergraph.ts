@@ -1,14 +1,26 @@
-import { startGateway, type RunningGateway } from '../../gateway/serve.js';
+import { startGateway, type GatewayOptions, type RunningGateway } from '../../gateway/serve.js';
 import { ask, startApp, type TestApp } from '../harness/app.js';
+import { openScene } from '../harness/scene.js';
 
-/** The service and the sample subgraph behind a gateway, as a client sees them. */
-export interface Supergraph {
+/** A gateway in front of the service and the sample subgraph, as a client sees it. */
+export interface Graph {
   /** Sends one operation to the gateway. */
   graphql: TestApp['graphql'];
   gateway: RunningGateway;
-  /** The service behind it. */
-  app: TestApp;
   close(): Promise<void>;
+}
+
+/** The same together with the service behind it. */
+export interface Supergraph extends Graph {
+  app: TestApp;
+}
+
+/** Puts a gateway in front of a running service; waits until the sample subgraph can verify. */
+export async function startGraph(app: TestApp, options: GatewayOptions = {}): Promise<Graph> {
+  const gateway = await startGateway({ authUrl: `${app.url}/graphql`, port: 0, ...options });
+  await gateway.verifier.ready();
+  const { origin } = new URL(gateway.url);
+  return { gateway, graphql: (...operation) => ask(origin, ...operation), close: gateway.close };
 }
 
 /** Starts all of it: the service with these environment variables, the gateway with this secret for it. */
@@ -17,11 +29,23 @@ export async function startSupergraph(
   secret?: string,
 ): Promise<Supergraph> {
   const app = await startApp(environment);
-  const gateway = await startGateway({ authUrl: `${app.url}/graphql`, port: 0, secret });
-  const { origin } = new URL(gateway.url);
+  const graph = await startGraph(app, { secret });
   const close = async () => {
-    await gateway.close();
+    await graph.close();
     await app.close();
   };
-  return { app, gateway, graphql: (...operation) => ask(origin, ...operation), close };
+  return { ...graph, app, close };
+}
+
+/**
+ * A service token for the sample subgraph, of a service that was there before: where one was just made, new tokens are asked
+ * about for some seconds.
+ */
+export async function notesToken(app: TestApp): Promise<string> {
+  const scene = await openScene(app);
+  try {
+    return (await scene.serviceToken([])).token;
+  } finally {
+    await scene.close();
+  }
 }
