@@ -45,7 +45,7 @@ export function configure(env: Environment): Omit<GatewayConfigSupergraph, 'supe
   };
 }
 
-/** What the command line reads. */
+/** @public What the command line reads. */
 export const gatewayConfig = configure(process.env);
 
 /**
@@ -87,16 +87,15 @@ const NO_KEY = 'none';
  */
 function quietFailures(): GatewayPlugin {
   return {
-    onSubgraphExecute({ subgraphName }) {
-      return ({ result, setResult }) => {
-        const hasFailed =
-          'errors' in result && result.errors?.some(({ extensions }) => 'request' in extensions);
-        if (!hasFailed) return;
+    onSubgraphExecute:
+      ({ subgraphName }) =>
+      (execution) => {
+        const errors = 'errors' in execution.result ? execution.result.errors : undefined;
+        if (!errors?.some(({ extensions }) => 'request' in extensions)) return;
         const extensions = { code: 'SERVICE_UNAVAILABLE' };
-        const errors = [new GraphQLError(`The ${subgraphName} subgraph does not answer`, { extensions })];
-        setResult({ data: null, errors });
-      };
-    },
+        const away = new GraphQLError(`The ${subgraphName} subgraph does not answer`, { extensions });
+        execution.setResult({ data: null, errors: [away] });
+      },
   };
 }
 
@@ -106,13 +105,14 @@ const LARGEST_BODY_BYTES = 100 * 1024;
 /** Refuses what a form on another site could send, and GET, which carries tokens in the URL and so into logs. */
 function jsonPostsOnly(): GatewayPlugin {
   return {
-    onRequest({ request, url, fetchAPI, endResponse }) {
-      const { method, headers } = request;
+    onRequest(asked) {
+      const { url, fetchAPI } = asked;
+      const { method, headers } = asked.request;
       const asksForPage = method === 'GET' && !url.search && headers.get('accept')?.includes('text/html');
       if (url.pathname !== '/graphql' || method === 'OPTIONS' || asksForPage) return;
       const refuse = (status: number, message: string) => {
         const errors = [{ message, extensions: { code: 'BAD_REQUEST' } }];
-        endResponse(fetchAPI.Response.json({ errors }, { status }));
+        asked.endResponse(fetchAPI.Response.json({ errors }, { status }));
       };
       if (method !== 'POST') return refuse(405, 'Send operations as POST');
       const isJson = /^application\/json\b/i.test(headers.get('content-type') ?? '');

@@ -19,7 +19,7 @@ beforeAll(async () => {
   graphs = { apollo: apollo!, hive: hive! };
 });
 afterAll(async () => {
-  await Promise.all(Object.values(graphs).map(({ close }) => close()));
+  await Promise.all(Object.values(graphs).map((each) => each.close()));
   await app.close();
 });
 

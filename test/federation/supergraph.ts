@@ -20,7 +20,8 @@ export async function startGraph(app: TestApp, options: GatewayOptions = {}): Pr
   const gateway = await startGateway({ authUrl: `${app.url}/graphql`, port: 0, ...options });
   await gateway.verifier.ready();
   const { origin } = new URL(gateway.url);
-  return { gateway, graphql: (...operation) => ask(origin, ...operation), close: gateway.close };
+  const graphql: Graph['graphql'] = (...operation) => ask(origin, ...operation);
+  return { gateway, graphql, close: () => gateway.close() };
 }
 
 /** Starts all of it: the service with these environment variables, the gateway with this secret for it. */
