@@ -1,7 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createRemoteJWKSet, customFetch as joseFetch, decodeJwt, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch as joseFetch,
+  decodeJwt,
+  decodeProtectedHeader,
+  jwtVerify,
+} from 'jose';
 import * as client from 'openid-client';
 import { startApp, type TestApp } from '../harness/app.js';
 import { codeOf, refresh, whoAmI } from '../harness/calls.js';
@@ -607,5 +613,52 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
     expect(others).toEqual([]);
     const told = await run(stream ?? '', 'event: ready');
     expect(told).toContain(`"key":"${person.sessionId}"`);
+  });
+});
+
+/** What Spring Security asks of an authorization server, as docs/gateways.md sets it up. */
+describe('Spring Security', () => {
+  const get = async <T>(path: string) => (await (await fetch(`${app.url}${path}`)).json()) as T;
+  const keySet = () => get<{ keys: { kid: string }[] }>('/.well-known/jwks.json');
+
+  it('finds the issuer it was told of, word for word, and keys that it can read', async () => {
+    expect(await get('/.well-known/openid-configuration')).toMatchObject({
+      issuer: ISSUER,
+      jwks_uri: `${ISSUER}/.well-known/jwks.json`,
+    });
+    const { keys } = await keySet();
+    for (const key of keys) {
+      expect(key).toMatchObject({
+        kty: 'EC',
+        crv: 'P-256',
+        alg: 'ES256',
+        use: 'sig',
+        kid: expect.any(String),
+      });
+      expect(key).not.toHaveProperty('d');
+    }
+  });
+
+  it('can hold a token against its validators: of this type, by this key, from this issuer, for this audience', async () => {
+    const header = decodeProtectedHeader(ana.access);
+    expect(header).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: expect.any(String) });
+    const { keys } = await keySet();
+    expect(keys.map(({ kid }) => kid)).toContain(header.kid);
+    const claims = decodeJwt(owner.access);
+    expect(claims).toMatchObject({ iss: ISSUER, aud: 'authgraph', sub: owner.id, roles: ['OWNER'] });
+    for (const time of [claims.iat, claims.exp]) expect(Number.isInteger(time)).toBe(true);
+    expect(String(claims['scope']).split(' ')).toContain('users:read');
+  });
+
+  it('introspects by name and token, and makes instants, authorities and a principal of the answer', async () => {
+    const basic = `Basic ${Buffer.from(`${gate.name}:${gate.token}`).toString('base64')}`;
+    const asked = (token: string) => post(app, '/oauth/introspect', { token }, { authorization: basic });
+    const { status, headers, body } = await asked(owner.access);
+    expect([status, headers.get('content-type')]).toEqual([200, expect.stringMatching(/^application\/json/)]);
+    expect(body).toMatchObject({ active: true, sub: owner.id, iss: ISSUER, aud: 'authgraph', role: 'OWNER' });
+    for (const time of [body.iat, body.exp]) expect(Number.isInteger(time)).toBe(true);
+    expect(body.scope.split(' ')).toEqual(body.permissions);
+    const bad = await asked('nothing like a token');
+    expect([bad.status, bad.body]).toEqual([200, { active: false }]);
   });
 });
