@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { configure } from '../../gateway/hive/gateway.config.js';
+import { configure } from '../../gateway/hive/gateway.config.mjs';
 
 const SECRET = 'the secret of the gateway';
 const PASSED_ON = ['authorization', 'user-agent', 'x-request-id'];
@@ -70,17 +70,16 @@ const FORGED = { authorization: 'Bearer t', 'x-user-id': '1', cookie: 'a=b', 'x-
 function ofHiveGateway(): Habits {
   const { propagateHeaders, transportEntries } = configure({ GATEWAY_SECRET: SECRET });
   const sent = (subgraphName: string) =>
-    propagateHeaders!.fromClientToSubgraphs!({
+    propagateHeaders.fromClientToSubgraphs({
       subgraphName,
       request: new Request('http://127.0.0.1', { headers: FORGED }),
-      context: {} as never,
-    }) as Record<string, string | undefined>;
+    });
   const { 'x-gateway-secret': secret = '', ...passedOn } = sent('auth');
   expect(sent('notes')).toEqual(passedOn);
   return {
     passedOn: sorted(Object.keys(passedOn)),
     added: { all: {}, auth: { 'x-gateway-secret': secret } },
-    deduplicates: transportEntries!['auth']!.options!['deduplicateInflightRequests'],
+    deduplicates: transportEntries.auth.options.deduplicateInflightRequests,
   };
 }
 

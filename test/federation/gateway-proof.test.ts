@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startGateway } from '../../gateway/serve.js';
-import { codeOf, whoAmI } from '../harness/calls.js';
+import { codeOf, revoke, whoAmI } from '../harness/calls.js';
 import { join } from '../harness/people.js';
-import { startSupergraph, type Supergraph } from './supergraph.js';
+import { startGraph, startSupergraph, type Supergraph } from './supergraph.js';
 
 const key = () => randomBytes(32).toString('base64');
 
@@ -27,6 +27,17 @@ describe('in production, a gateway', () => {
     const ana = await join(graph);
     expect((await whoAmI(graph, ana.access)).data).toEqual({ me: { id: ana.id } });
     expect(codeOf(await graph.graphql('{ me { id } }'))).toBe('UNAUTHENTICATED');
+  });
+
+  it('may be Hive as well; and a second subgraph without a service token of its own asks whom to believe', async () => {
+    const hive = await startGraph(graph.app, { engine: 'hive', secret });
+    const bo = await join(hive);
+    const addNote = 'mutation { addNote(text: "Hello") { author { username } } }';
+    const written = await hive.graphql(addNote, {}, { bearer: bo.access });
+    expect(written.data).toEqual({ addNote: { author: { username: bo.username } } });
+    await revoke(hive, bo.access);
+    expect(codeOf(await hive.graphql(addNote, {}, { bearer: bo.access }))).toBe('UNAUTHENTICATED');
+    await hive.close();
   });
 
   it('may use either of two secrets, so that they can be changed without a gap', async () => {

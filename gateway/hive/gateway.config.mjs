@@ -1,22 +1,20 @@
-import type { GatewayConfigSupergraph, GatewayPlugin } from '@graphql-hive/gateway-runtime';
 import { createRemoteJwksSigningKeyProvider, extractFromHeader, useJWT } from '@graphql-mesh/plugin-jwt-auth';
 import { GraphQLError } from 'graphql';
 
 // Hive Gateway 2 in front of the auth subgraph. Free of licences, in development as in production.
 //
-//   GATEWAY_SECRET=… AUTH_URL=… hive-gateway supergraph supergraph.graphql --config-path gateway/hive/gateway.config.ts
+//   GATEWAY_SECRET=… AUTH_URL=… hive-gateway supergraph supergraph.graphql --config-path gateway/hive/gateway.config.mjs
 //
 // Read from the environment: GATEWAY_SECRET (compulsory in production), AUTH_URL, AUTH_JWKS_URL, TOKEN_ISSUER,
-// TOKEN_AUDIENCE, FRONTEND_URL. `npm run gateway -- --hive` serves the sample through this same file.
-
-type Environment = Readonly<Record<string, string | undefined>>;
+// TOKEN_AUDIENCE, FRONTEND_URL; with NODE_ENV=production it answers no introspection. `npm run gateway -- --hive` serves the
+// sample through this same file.
 
 /** The client's headers that subgraphs see, and no others: identity is the bearer, verified by each. */
 const PASSED_ON = ['authorization', 'x-request-id', 'user-agent'];
 
 /** What Hive Gateway is told, by these environment variables. */
-export function configure(env: Environment): Omit<GatewayConfigSupergraph, 'supergraph'> {
-  const { AUTH_URL, FRONTEND_URL, GATEWAY_SECRET } = env;
+export function configure(env) {
+  const { AUTH_URL, FRONTEND_URL, GATEWAY_SECRET, NODE_ENV } = env;
   return {
     // One composed supergraph serves every environment; only the addresses differ. Equal queries that are under way at the
     // same time go out once, unless told otherwise: a `verifyToken` asked just after a revocation must not be given the
@@ -41,18 +39,19 @@ export function configure(env: Environment): Omit<GatewayConfigSupergraph, 'supe
     // Errors of subgraphs arrive with code and extensions. Which subgraph it was is nobody's business outside.
     subgraphErrors: { subgraphNameProp: false },
     landingPage: false,
+    ...(NODE_ENV === 'production' && { graphiql: false, disableIntrospection: { disableIf: () => true } }),
     // Not for this subgraph: responseCaching, inboundInflightRequestDeduplication, batching (many guesses at the price of one).
   };
 }
 
-/** @public What the command line reads. */
+/** What the command line reads. */
 export const gatewayConfig = configure(process.env);
 
 /**
  * Verifies access tokens by the auth service's public keys, for what the gateway itself decides: their claims are in
  * `context.jwt.payload`. It hears of no revocation; the subgraphs do.
  */
-function verifying(env: Environment): GatewayPlugin {
+function verifying(env) {
   const { AUTH_JWKS_URL = 'http://127.0.0.1:4000/.well-known/jwks.json' } = env;
   const { TOKEN_ISSUER = 'http://127.0.0.1:4000', TOKEN_AUDIENCE = 'authgraph' } = env;
   const keyOf = createRemoteJwksSigningKeyProvider({
@@ -75,7 +74,7 @@ function verifying(env: Environment): GatewayPlugin {
     reject: { missingToken: false, invalidToken: false },
     // Subgraphs believe the bearer, not what a gateway says about it.
     forward: { payload: false, token: false },
-  }) as unknown as GatewayPlugin; // its types bring a copy of the gateway's along
+  });
 }
 
 /** Nothing was ever signed by it. */
@@ -85,7 +84,7 @@ const NO_KEY = 'none';
  * A subgraph that does not answer is said to be away, and no more: the error itself carries the whole request, passwords and
  * tokens among its variables, and would be logged.
  */
-function quietFailures(): GatewayPlugin {
+function quietFailures() {
   return {
     onSubgraphExecute:
       ({ subgraphName }) =>
@@ -103,14 +102,14 @@ function quietFailures(): GatewayPlugin {
 const LARGEST_BODY_BYTES = 100 * 1024;
 
 /** Refuses what a form on another site could send, and GET, which carries tokens in the URL and so into logs. */
-function jsonPostsOnly(): GatewayPlugin {
+function jsonPostsOnly() {
   return {
     onRequest(asked) {
       const { url, fetchAPI } = asked;
       const { method, headers } = asked.request;
       const asksForPage = method === 'GET' && !url.search && headers.get('accept')?.includes('text/html');
       if (url.pathname !== '/graphql' || method === 'OPTIONS' || asksForPage) return;
-      const refuse = (status: number, message: string) => {
+      const refuse = (status, message) => {
         const errors = [{ message, extensions: { code: 'BAD_REQUEST' } }];
         asked.endResponse(fetchAPI.Response.json({ errors }, { status }));
       };
