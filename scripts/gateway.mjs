@@ -42,7 +42,7 @@ async function serve() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => gateway.close());
   console.log(`
 The graph is served at ${gateway.url}
-Open it in a browser for Apollo Sandbox. Sign in (or signUp) and take the access token from the answer:
+Open it in a browser to ask by hand. Sign in (or signUp) and take the access token from the answer:
 
   mutation ($input: SignInInput!) { signIn(input: $input) { ... on AuthPayload { accessToken } } }
   { "input": { "login": "owner", "password": "the one that npm start showed" } }
