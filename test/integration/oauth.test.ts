@@ -564,16 +564,17 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
 (hasCurl ? describe : describe.skip)('the lines of the documentation', () => {
   const linesOf = (page: string) =>
-    [...readFileSync(`docs/${page}.md`, 'utf8').matchAll(/^ {4}(curl .*)$/gm)].map(([, line]) => line ?? '');
+    [...readFileSync(`docs/${page}.md`, 'utf8').matchAll(/^ {4}(curl (?:.*\\\n)*.*)$/gm)].map(([, line]) => line ?? '');
   let values: Record<string, string>;
   let person: Person;
   beforeAll(async () => {
     await scene.asOwner('mutation { createPermission(name: "invoices:read") { name } }');
-    await holderOf(desk, [], 'billing');
-    const { name, token, serviceId } = await holderOf(desk, ['tokens:revoke', 'invoices:read'], 'clinic');
+    const billing = await holderOf(desk, [], 'billing');
+    const scopes = ['tokens:introspect', 'tokens:revoke', 'invoices:read'];
+    const { name, token, serviceId } = await holderOf(desk, scopes, 'clinic');
     person = await newcomer();
     const desks = servicesDesk(app, owner);
-    await desks.setUserServices(person.id, [{ serviceId }]);
+    await desks.setUserServices(person.id, [{ serviceId }, { serviceId: billing.serviceId }]);
     const other = await newcomer();
     values = {
       ...{ AUTH: app.url, SERVICE: `${name}:${token}`, SERVICE_ID: serviceId },
@@ -594,7 +595,7 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
     });
 
   it('do what they say, one after the other', async () => {
-    const [plain, atService, revocation, exchanging, refreshing, ...none] = linesOf('oauth');
+    const [plain, atService, revocation, asItself, exchanging, refreshing, ...none] = linesOf('oauth');
     expect(none).toEqual([]);
     const read = async (line: string | undefined) => JSON.parse(await run(line ?? '')) as object;
     expect(await read(plain)).toMatchObject({ active: true, sub: person.id, token_type: 'Bearer' });
@@ -603,9 +604,11 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
       service_name: 'clinic',
       service_valid: true,
     });
-    const jwt = (await read(exchanging)) as { access_token: string };
+    const jwt = (await read(asItself)) as { access_token: string };
     expect(jwt).toMatchObject({ token_type: 'Bearer', expires_in: 600, scope: 'invoices:read' });
     expect(decodeJwt(jwt.access_token)).toMatchObject({ aud: 'billing', client_id: 'clinic' });
+    const exchanged = (await read(exchanging)) as { access_token: string };
+    expect(decodeJwt(exchanged.access_token)).toMatchObject({ aud: 'billing', sub: person.id });
     expect(await read(refreshing)).toMatchObject({ token_type: 'Bearer', refresh_token: expect.any(String) });
     expect(await run(revocation ?? '')).toBe('');
     expect(await read(plain)).toEqual({ active: false });
