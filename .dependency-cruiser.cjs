@@ -21,6 +21,8 @@ const LADDER = [
     'deliveries',
     'compact',
     'introspected',
+    'meters',
+    'tracing',
   ],
   ['audit', 'devices', 'limits', 'mail', 'revocations', 'secret-checks', 'witness', 'ledger'],
   ['passwords', 'tokens', 'issuers', 'access', 'administration', 'catalogue', 'verdict'],
@@ -159,6 +161,12 @@ module.exports = {
       { path: '^src/(context\\.ts$|http\\.ts$|http/)' },
       allBut('^src/http', '^src/context\\.ts$', ERRORS, CONFIG, DOORS, '^src/db/'),
       'The context and the HTTP doors call the domain. The GraphQL schema is handed to them by src/app.ts.',
+    ),
+    rule(
+      'observability-looks-on',
+      { path: '^src/observability' },
+      allBut('^src/observability', ERRORS, CONFIG, DOORS),
+      'What watches the service is told by src/domain/meters.ts and tracing.ts, and is handed what it looks at by src/app.ts.',
     ),
     rule(
       'errors-and-config-stand-alone',

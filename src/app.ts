@@ -31,6 +31,7 @@ import { openKeyring, rememberVerifiedTokens } from './domain/tokens.js';
 import { openWitness, purgeSightings } from './domain/witness.js';
 import { openDoors } from './http.js';
 import { openLog } from './log.js';
+import { observeFields, openObservability, type Observability } from './observability.js';
 import { openGraphQL } from './http/graphql.js';
 import { listen } from './http/listen.js';
 import { openLocations } from './http/location.js';
@@ -47,6 +48,8 @@ export interface RunningApp extends Running {
   database: 'embedded' | 'external';
   /** The owner made for an empty database, at its first start only. */
   firstOwner: FirstOwner | undefined;
+  /** Where the metrics are, if anywhere. */
+  metricsUrl: string | undefined;
 }
 
 /** How what was opened is closed, last first. */
@@ -80,15 +83,18 @@ async function assemble(
   close: RunningApp['close'],
 ): Promise<RunningApp> {
   requireOwnerPassword(config);
+  // Closed last: stopping is worth watching, too.
+  const observability = await openObservability(config, log);
+  closing.push(() => observability.close());
   const working = await openDatabase(config, log, closing);
-  const app = await openParts(config, clock, log, working, closing);
+  const app = await openParts(config, clock, log, working, closing, observability);
   const { url, open } = await serve(app, closing);
   await preparePasskeys(app);
   // Last, so that a password is made up only where it can be shown.
   const firstOwner = await ensureOwner(app);
   open();
   const database = config.data.databaseUrl === undefined ? 'embedded' : 'external';
-  return { url, database, firstOwner, log, close };
+  return { url, database, firstOwner, metricsUrl: observability.url, log, close };
 }
 
 /** The most powerful account of all is held to the policy like any other, in development as well. */
@@ -131,6 +137,7 @@ async function openParts(
   log: Logger,
   { url: databaseUrl, role }: Working,
   closing: Closing,
+  { meters, tracer, watch, watchPools }: Observability,
 ): Promise<App> {
   const templates = openTemplates(config);
   const locate = openLocations(config.location.databaseFile);
@@ -139,6 +146,7 @@ async function openParts(
   const vital = connectPostgres(databaseUrl, 2, { role });
   // Counting waits for no connection that somebody holds who is waiting to be counted.
   const counting = connectPostgres(databaseUrl, 2, { role });
+  watchPools({ requests: db, vital, counting });
   signWith(db, config.encryptionKeys);
   signWith(vital, config.encryptionKeys);
   closing.push(() => Promise.all([db.destroy(), vital.destroy(), counting.destroy()]));
@@ -147,7 +155,7 @@ async function openParts(
   closing.push(() => redis?.disconnect());
   const standing = openStanding(config.data.directUrl ?? databaseUrl);
   closing.push(() => standing.close());
-  const feed = await openFeed({ db: vital, standing, redis, redisUrl, clock, log });
+  const feed = await openFeed({ db: vital, standing, redis, redisUrl, clock, log, meters });
   closing.push(() => feed.close());
   const keyring = await openKeyring({ db: vital, feed, config, log });
   closing.push(() => keyring.close());
@@ -166,9 +174,10 @@ async function openParts(
   const witness = openWitness({ db, log });
   closing.push(() => witness.close());
   const { hashProcesses, hashCost } = config.passwords;
-  const hashes = openHashPool({ size: hashProcesses, cost: hashCost, log });
+  const hashes = openHashPool({ size: hashProcesses, cost: hashCost, log, meters });
   closing.push(() => hashes.close());
-  const limiters = openLimiters({ config, clock, log, redis, db: counting });
+  const limiters = openLimiters({ config, clock, log, redis, db: counting, meters });
+  watch({ clock, vital, redis, feed, hashes, keyring, issuers });
   const app = {
     config,
     clock,
@@ -188,6 +197,8 @@ async function openParts(
     templates,
     witness,
     locate,
+    meters,
+    tracer,
   };
   const alerts = openAlerts({ ...app, duty: standing });
   closing.push(() => alerts.close());
@@ -219,7 +230,8 @@ function keepTidy(app: App, duty: Duty): () => void {
 
 async function serve(app: App, closing: Closing): Promise<{ url: string; open: () => void }> {
   const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
-  const graphql = await openGraphQL(app, buildSchema(), [limits], (request, client) =>
+  const schema = observeFields(buildSchema(), app.meters);
+  const graphql = await openGraphQL(app, schema, [limits], (request, client) =>
     contextOf(app, request, client),
   );
   closing.push(() => graphql.close());

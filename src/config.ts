@@ -8,6 +8,7 @@ import { requiredInProduction, statelessMistakes, statelessVariables } from './c
 import { issuerVariables, readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
 import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
 import { mailOf, mailVariables } from './config/mail.js';
+import { observabilityOf, observabilityVariables } from './config/observability.js';
 import { webhookKey, webhookMistakes } from './config/webhook.js';
 
 /** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
@@ -122,6 +123,7 @@ export const variables = {
     .default(0),
   ...issuerVariables,
   ...statelessVariables,
+  ...observabilityVariables,
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 } as const;
 
@@ -261,6 +263,7 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
     audit: { retentionDays: v.AUDIT_RETENTION_DAYS },
     issuers,
     stateless: { on: v.STATELESS, serviceTokens: v.SERVICE_TOKEN_HASHES },
+    ...observabilityOf(v, production),
     log: { level: v.LOG_LEVEL },
   });
 }

@@ -10,6 +10,7 @@ import type { Clock } from './domain/clock.js';
 import type { Issuers } from './domain/issuers.js';
 import type { Limiters } from './domain/limits.js';
 import type { MailTemplates, Postman } from './domain/mail.js';
+import type { Meters } from './domain/meters.js';
 import type { HashPool } from './domain/passwords.js';
 import type { Feed } from './domain/revocations.js';
 import { actorOfServiceToken, isServiceToken, type ServiceTokens } from './domain/service-tokens.js';
@@ -17,6 +18,7 @@ import { credentialsOf, UNREADABLE, type Credentials } from './http/credentials.
 import type { Locate } from './http/location.js';
 import type { Witness } from './domain/witness.js';
 import { verifyAccessToken, type AccessClaims, type Keyring, type VerifiedTokens } from './domain/tokens.js';
+import type { Tracer } from './domain/tracing.js';
 
 /** Everything that a running service holds; made in app.ts, handed to domain functions, which name what they need of it. */
 export interface App {
@@ -41,6 +43,10 @@ export interface App {
   readonly locate: Locate;
   /** Takes down denials, verifications and sightings; written in batches. */
   readonly witness: Witness;
+  /** Counts what happens. */
+  readonly meters: Meters;
+  /** Undefined where no traces are made. */
+  readonly tracer: Tracer | undefined;
 }
 
 /** What every resolver of one request is given. */
@@ -82,6 +88,7 @@ export async function contextOf(app: App, request: IncomingMessage, client: Clie
   const credentials = credentialsOf(request);
   const identity = identify(app, credentials);
   const { actor, service } = identity instanceof Promise ? await identity : identity;
+  if (actor.kind === 'anonymous' && actor.rejection) app.meters.disbelieved(actor.rejection);
   if (actor.kind === 'user') app.witness.seen({ sessionId: actor.sessionId, network: client.network });
   if (service) client.service = service.id;
   if (actor.kind === 'service')

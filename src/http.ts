@@ -3,6 +3,7 @@ import { provingServiceOf, type App } from './context.js';
 import { isPostgresUp } from './db/postgres.js';
 import type { Actor } from './domain/access.js';
 import { chargeAtOnce } from './domain/limits.js';
+import { within } from './domain/tracing.js';
 import { AuthError } from './errors.js';
 import { coprocessorDoor } from './http/coprocessor.js';
 import { exchange, judge } from './http/coprocessor/judge.js';
@@ -63,7 +64,7 @@ function asProof(actor: Actor): Proof {
 
 function routesOf(app: App, graphql: GraphQLEndpoint, state: { isDraining: boolean }): Routes {
   const post: Handler = (request, response, caller) =>
-    graphql.post(request, response, clientOf(app, request, response, caller));
+    within('graphql', () => graphql.post(request, response, clientOf(app, request, response, caller)));
   const page: Handler = (request, response) => sandbox(graphql, request, response);
   const ready: Handler = async (_request, response) => {
     const checks = {

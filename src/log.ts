@@ -1,12 +1,21 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import type { Config } from './config.js';
+import { currentStep } from './domain/tracing.js';
 
 /**
  * The service's log: JSON lines on standard output. Of an error only what never holds data of people is written: drivers
- * put rows, commands and addresses into theirs, passwords among them.
+ * put rows, commands and addresses into theirs, passwords among them. What belongs to a trace says to which one.
  */
-export function openLog({ log }: Pick<Config, 'log'>, destination?: DestinationStream): Logger {
-  const options = { level: log.level, base: null, serializers: { err: describeError } };
+export function openLog(
+  { log, traces }: Pick<Config, 'log'> & Partial<Pick<Config, 'traces'>>,
+  destination?: DestinationStream,
+): Logger {
+  const options = {
+    level: log.level,
+    base: null,
+    serializers: { err: describeError },
+    ...(traces && { mixin: () => ({ ...currentStep()?.ids }) }),
+  };
   return destination ? pino(options, destination) : pino(options);
 }
 

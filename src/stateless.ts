@@ -4,6 +4,8 @@ import { systemClock } from './clock.js';
 import type { Config } from './config.js';
 import type { Client } from './domain/client.js';
 import type { Clock } from './domain/clock.js';
+import type { Meters } from './domain/meters.js';
+import { within, type Tracer } from './domain/tracing.js';
 import { openIssuers } from './domain/issuers.js';
 import { chargeAtOnce, openLimiters, type Limiters } from './domain/limits.js';
 import { openWatch, type Watch } from './domain/watch.js';
@@ -21,6 +23,7 @@ import {
   type Routes,
 } from './http/server.js';
 import { openLog } from './log.js';
+import { observeFields, openObservability } from './observability.js';
 import { decisive, DOCUMENT_LIMITS, documentLimits } from './permissions/document-limits.js';
 import { credentialMutations } from './permissions/table.js';
 import { identify, knowServices, type FindService } from './stateless/callers.js';
@@ -39,6 +42,8 @@ interface Parts {
   verify: Verify;
   find: FindService;
   limiters: Limiters;
+  meters: Meters;
+  tracer: Tracer | undefined;
 }
 
 /** Fewer than where memory matters less. */
@@ -50,6 +55,8 @@ const REMEMBERED_TOKENS = 4000;
  */
 export async function createStateless(config: Config, clock: Clock = systemClock): Promise<Running> {
   const log = openLog(config);
+  const observability = await openObservability(config, log);
+  const { meters, tracer } = observability;
   // Nothing is ours: a token that says so is nobody's.
   const issuers = openIssuers({
     issuers: config.issuers,
@@ -59,15 +66,17 @@ export async function createStateless(config: Config, clock: Clock = systemClock
     remembered: REMEMBERED_TOKENS,
   });
   const watch = openWatch({ config, clock, log });
-  const verify = openVerification(issuers, watch);
+  const verify = openVerification(issuers, watch, meters);
+  observability.watch({ clock, issuers });
   const find = knowServices(config.stateless.serviceTokens);
-  const limiters = openLimiters({ config, clock, log, redis: undefined, db: undefined });
-  const parts = { config, clock, log, watch, verify, find, limiters };
+  const limiters = openLimiters({ config, clock, log, redis: undefined, db: undefined, meters });
+  const parts = { config, clock, log, watch, verify, find, limiters, meters, tracer };
   const graphql = await openGraph(parts);
   const close = async () => {
     await graphql.close();
     issuers.close();
     await watch.close();
+    await observability.close();
   };
   try {
     const doors = openDoors(parts, graphql);
@@ -82,20 +91,21 @@ export async function createStateless(config: Config, clock: Clock = systemClock
 
 function openGraph(parts: Parts): Promise<GraphQLEndpoint> {
   const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
-  return openGraphQL(parts, buildStatelessSchema(parts.verify), [limits], (request, client) =>
+  const schema = observeFields(buildStatelessSchema(parts.verify), parts.meters);
+  return openGraphQL(parts, schema, [limits], (request, client) =>
     Promise.resolve(contextOf(parts, request, client)),
   );
 }
 
 function contextOf(
-  { log, find, limiters, watch }: Parts,
+  { log, find, limiters, watch, meters }: Parts,
   request: IncomingMessage,
   client: Client,
 ): StatelessContext {
   const { actor, service, bearer } = identify(request, find);
   const id = 'id' in actor ? actor.id : null;
   return {
-    app: { log },
+    app: { log, meters },
     actor,
     bearer,
     client,
@@ -106,9 +116,9 @@ function contextOf(
 }
 
 function openDoors(parts: Parts, graphql: GraphQLEndpoint): Doors {
-  const { config, clock, log, find, limiters } = parts;
+  const { config, clock, log, find, limiters, meters, tracer } = parts;
   const state = { isDraining: false };
-  const served = { config, clock, log, limiters, locate: () => null };
+  const served = { config, clock, log, limiters, locate: () => null, meters, tracer };
   return openServer(served, routesOf(parts, served, graphql, state), state, {
     proofByService: (request) => (identify(request, find).service ? 'service token' : undefined),
     refuseTooMany(request, response, { message, extensions }) {
@@ -136,7 +146,7 @@ function routesOf(
   return {
     '/graphql': {
       POST: (request, response, caller) =>
-        graphql.post(request, response, clientOf(served, request, response, caller)),
+        within('graphql', () => graphql.post(request, response, clientOf(served, request, response, caller))),
     },
     '/oauth/introspect': {
       POST: (request, response, caller) =>

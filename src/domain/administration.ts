@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { transaction, type Unit } from '../db/transaction.js';
+import { within } from './tracing.js';
 import { takeTurns } from './turns.js';
 
 const turns = takeTurns({
@@ -15,5 +16,5 @@ const turns = takeTurns({
  * @throws {AuthError} RATE_LIMITED when too many wait, SERVICE_UNAVAILABLE when the turn does not come in time; what `work` throws
  */
 export async function administration<T>(db: Knex, work: (unit: Unit) => Promise<T>): Promise<T> {
-  return turns(db, () => transaction(db, work));
+  return within('administration', () => turns(db, () => transaction(db, work)));
 }

@@ -54,6 +54,8 @@ export interface Issuers {
   verify(text: string): ForeignVerification | Promise<ForeignVerification> | undefined;
   /** Why a text of which {@link verify} knows nothing is not trusted, where no other issuer is asked. */
   judgeForm(text: string): ForeignRejection;
+  /** How old the keys are that were fetched, for each issuer that publishes them. */
+  ages(): { issuer: string; ageMs: number }[];
   close(): void;
 }
 
@@ -123,6 +125,11 @@ export function openIssuers({ issuers, own, remembered, ...deps }: IssuersDeps):
       return typeof iss === 'string' ? { rejection: 'UNTRUSTED_ISSUER' } : undefined;
     },
     judgeForm: (text) => (parseCompact(text)?.claims['iss'] === undefined ? 'MALFORMED' : 'UNTRUSTED_ISSUER'),
+    ages: () =>
+      verifiers.flatMap(({ issuer: { issuer }, keySet }) => {
+        const ageMs = keySet.ageMs();
+        return ageMs === undefined ? [] : [{ issuer, ageMs }];
+      }),
     close() {
       for (const { keySet } of verifiers) keySet.close();
     },

@@ -5,6 +5,8 @@ import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from '../config.js';
 import { AuthError } from '../errors.js';
 import type { Clock } from './clock.js';
+import { silentMeters, type Meters } from './meters.js';
+import { within } from './tracing.js';
 import { fail, giveBack, purge, take, type Draw, type Drawn } from './limits/ledger.js';
 import { limits, type Limit, type LimitName } from './limits/table.js';
 import { restore, Windows, type Held } from './limits/windows.js';
@@ -21,6 +23,7 @@ export interface Limiters {
   /** Asks PostgreSQL, or does without it where it is away. */
   inDatabase<T>(work: (db: Knex) => Promise<T>, otherwise: T): Promise<T>;
   pointsOf(name: LimitName): number;
+  readonly meters: Meters;
 }
 
 export interface LimiterDeps {
@@ -30,12 +33,14 @@ export interface LimiterDeps {
   redis: Redis | undefined;
   /** A pool of its own, where there is a database at all: who holds a connection for a transaction, and charges in it, waits for nobody's. */
   db: Knex | undefined;
+  meters?: Meters;
 }
 
 const rows = Object.entries(limits) as [LimitName, Limit][];
 
 /** Opens the counters. */
-export function openLimiters({ config, clock, log, redis, db }: LimiterDeps): Limiters {
+export function openLimiters(deps: LimiterDeps): Limiters {
+  const { config, clock, log, redis, db, meters = silentMeters } = deps;
   const pointsOf = (name: LimitName) => Math.max(1, Math.round(limits[name].points * config.limits.scale));
   const now = () => clock.monotonic();
   const own = rows.map(([name, { seconds }]) => [name, new Windows(pointsOf(name), seconds * 1000, now)]);
@@ -50,6 +55,7 @@ export function openLimiters({ config, clock, log, redis, db }: LimiterDeps): Li
     redis: Object.fromEntries(shared) as Limiters['redis'],
     inDatabase: askSafely(db, log),
     pointsOf,
+    meters,
   };
 }
 
@@ -77,7 +83,12 @@ function tooMany(waitMs: number): AuthError {
 
 /** Takes one point of a limit that this process alone counts. @throws {AuthError} RATE_LIMITED with retryAfterSeconds */
 export function chargeAtOnce(limiters: Limiters, name: LimitName, key: string | null): void {
-  const waitMs = key === null ? 0 : limiters.own[name].take(key);
+  if (key !== null) tell(limiters, name, limiters.own[name].take(key));
+}
+
+/** @param waitMs 0 where a point was to be had */
+function tell({ meters }: Limiters, name: LimitName, waitMs: number): void {
+  meters.charged(name, waitMs === 0);
   if (waitMs > 0) throw tooMany(waitMs);
 }
 
@@ -88,18 +99,24 @@ export async function charge(limiters: Limiters, name: LimitName, key: string | 
     await reserve(limiters, [{ name, key }], Infinity);
     return;
   }
-  chargeAtOnce(limiters, name, key);
-  const waitMs = await consume(limiters.redis[name], key);
-  if (waitMs === 0) return;
-  limiters.own[name].close(key, waitMs);
-  throw tooMany(waitMs);
+  const ownMs = limiters.own[name].take(key);
+  const sharedMs = ownMs > 0 ? 0 : await consume(limiters, name, key);
+  if (sharedMs > 0) limiters.own[name].close(key, sharedMs);
+  tell(limiters, name, ownMs + sharedMs);
 }
 
-async function consume(limiter: RateLimiterRedis | undefined, key: string): Promise<number> {
-  const count: unknown = await limiter?.consume(key).catch((refusal: unknown) => refusal);
+const ABOUT_REDIS = { 'db.system.name': 'redis', 'db.operation.name': 'EVALSHA' };
+
+async function consume({ redis, meters }: Limiters, name: LimitName, key: string): Promise<number> {
+  const limiter = redis[name];
+  if (!limiter) return 0;
+  const startedAt = performance.now();
+  const ask = () => limiter.consume(key).catch((refusal: unknown) => refusal);
+  const count = await within<Promise<unknown>>(`EVALSHA ${name}`, ask, ABOUT_REDIS, 'client');
+  const isAnswered = count instanceof RateLimiterRes;
+  meters.askedRedis('evalsha', isAnswered, performance.now() - startedAt);
   // Anything else is Redis being away, which the counters of this process stand in for.
-  if (!limiter || !(count instanceof RateLimiterRes) || count.consumedPoints <= limiter.points) return 0;
-  return Math.max(1, count.msBeforeNext);
+  return isAnswered && count.consumedPoints > limiter.points ? Math.max(1, count.msBeforeNext) : 0;
 }
 
 /** A limit, and whose point of it is wanted. */
@@ -128,8 +145,9 @@ export async function reserve(
   closedMs = MOMENT_MS,
 ): Promise<Reserved> {
   const own = takeOwn(limiters, wanted);
-  const shared = await drawShared(limiters, wanted);
+  const shared = await within('limits.reserve', () => drawShared(limiters, wanted));
   const spent = shared.filter(({ waitMs }) => waitMs > 0);
+  for (const { name } of spent.length > 0 ? spent : wanted) limiters.meters.charged(name, spent.length === 0);
   if (spent.length === 0) return { own, shared };
   await release(limiters, { own, shared });
   for (const { name, key, waitMs } of spent)
@@ -138,8 +156,10 @@ export async function reserve(
 }
 
 function takeOwn(limiters: Limiters, wanted: readonly Wanted[]): Held[] {
-  const waitMs = Math.max(...wanted.map(({ name, key }) => limiters.own[name].waitOf(key)));
-  if (waitMs > 0) throw tooMany(waitMs);
+  const spent = wanted.filter(({ name, key }) => limiters.own[name].waitOf(key) > 0);
+  for (const { name } of spent) limiters.meters.charged(name, false);
+  if (spent.length > 0)
+    throw tooMany(Math.max(...spent.map(({ name, key }) => limiters.own[name].waitOf(key))));
   return wanted.flatMap(({ name, key }) => {
     limiters.own[name].take(key);
     return limiters.own[name].held(key) ?? [];

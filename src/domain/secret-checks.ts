@@ -46,13 +46,17 @@ export async function withinBudget<T>(
   work: (wrong: () => void) => Promise<T>,
 ): Promise<T> {
   const reserved = await reserve(limiters, budgetsOf(trial));
-  const found = { isWrong: false };
+  const found: { outcome: 'right' | 'wrong' | 'unknown' } = { outcome: 'right' };
   try {
     return await work(() => {
-      found.isWrong = true;
+      found.outcome = 'wrong';
     });
+  } catch (error) {
+    if (found.outcome === 'right') found.outcome = 'unknown';
+    throw error;
   } finally {
-    await (found.isWrong ? keep(limiters, trial, reserved) : release(limiters, reserved));
+    limiters.meters.tried(found.outcome);
+    await (found.outcome === 'wrong' ? keep(limiters, trial, reserved) : release(limiters, reserved));
   }
 }
 

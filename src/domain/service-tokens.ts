@@ -1,6 +1,7 @@
 import type { ServiceModel } from '../db/models/service.js';
 import type { Actor, ServiceActor } from './access.js';
 import type { Client } from './client.js';
+import type { Meters } from './meters.js';
 import { proveServiceToken, type ProofDeps, type ServiceProof } from './service-tokens/proof.js';
 import type { Rejection } from './tokens.js';
 import type { Witness } from './witness.js';
@@ -19,6 +20,7 @@ export { isLive, openServiceTokens, type ServiceTokens } from './service-tokens/
 
 export interface ServiceTokenDeps extends ProofDeps {
   witness: Witness;
+  meters: Pick<Meters, 'verified'>;
 }
 
 /** What is said about one service token; data, whatever the token is like. */
@@ -63,16 +65,18 @@ export async function verifyServiceToken(
   if (proof.rejection !== undefined) return refused(deps, asker, proof.rejection);
   const { token, service } = proof;
   if (service.name !== serviceName) return refused(deps, asker, 'WRONG_AUDIENCE', service.id);
+  deps.meters.verified('VALID');
   return { valid: true, reason: null, service, scopes: token.scopes, expiresAt: token.expiresAt };
 }
 
 function refused(
-  { witness }: ServiceTokenDeps,
+  { witness, meters }: ServiceTokenDeps,
   { actor, client }: { actor: Actor; client: Client },
   reason: Rejection,
   subject?: string,
 ): ServiceTokenAnswer {
   const askedBy = actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
   witness.refused({ reason, subject, askedBy, client });
+  meters.verified(reason);
   return { valid: false, reason, service: null, scopes: [], expiresAt: null };
 }

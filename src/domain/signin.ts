@@ -11,6 +11,7 @@ import type { SignInDeps } from './signin/deps.js';
 import { awaitsVerification, deviceOf, requireSoundLogin } from './signin/entry.js';
 import { open } from './signin/open.js';
 import { refuse, requireActive } from './signin/refusal.js';
+import { within } from './tracing.js';
 
 export type { SignInDeps } from './signin/deps.js';
 export { passkeySignInOptions, signInWithPasskey } from './signin/passkey.js';
@@ -38,7 +39,8 @@ export async function signIn(
   // Before the database is asked: in a storm, those who must come back cost next to nothing.
   const place = await deps.hashes.reserve();
   try {
-    return await prove({ ...deps, hashes: place }, { login, password, deviceToken }, client);
+    const given = { login, password, deviceToken };
+    return await within('signin.signIn', () => prove({ ...deps, hashes: place }, given, client));
   } finally {
     place.release();
   }

@@ -17,6 +17,7 @@ import { hashPassword } from './passwords.js';
 import { inTheSameTime } from './same-time.js';
 import { completeTokens, openSession, type Opened } from './sessions.js';
 import type { SignedUp, SignInDeps } from './signin.js';
+import { within } from './tracing.js';
 
 export interface SignUpInput extends ProfileInput {
   password: string;
@@ -35,6 +36,15 @@ export async function signUp(
   client: Client,
 ): Promise<SignedUp> {
   const profile = readNewProfile(deps, input, password);
+  return within('signup.signUp', () => register(deps, profile, password, client));
+}
+
+async function register(
+  deps: SignInDeps,
+  profile: NewProfile,
+  password: string,
+  client: Client,
+): Promise<SignedUp> {
   const isFree = await isNameFree(deps, profile);
   const passwordHash = await hashPassword(deps, password);
   const finish = async (mayWrite: boolean) =>

@@ -8,6 +8,7 @@ import {
 } from './access.js';
 import { answerForeign, type ForeignQuestion } from './foreign-tokens.js';
 import type { ForeignClaims, Issuers } from './issuers.js';
+import type { Meters } from './meters.js';
 import { verifyServiceJwt, type ServiceJwtDeps } from './service-jwts.js';
 import {
   remembersToken,
@@ -19,11 +20,13 @@ import {
   type Verification,
 } from './tokens.js';
 import { refuse, requireMayAsk, type Asker } from './verdict.js';
+import { within } from './tracing.js';
 import type { Witness } from './witness.js';
 
 export interface VerificationDeps extends TokenDeps, AccessDeps, ServiceJwtDeps {
   issuers: Issuers;
   witness: Witness;
+  meters: Pick<Meters, 'verified'>;
 }
 
 /** What is asked about one token. */
@@ -87,7 +90,8 @@ export function verifyToken(
 ): TokenAnswer | Promise<TokenAnswer> {
   if ((question.requires?.length ?? 0) > MOST_REQUIRED)
     throw badInput([{ name: 'requires', message: `Must have at most ${MOST_REQUIRED} permissions.` }]);
-  return verify(deps, asker, { ...question, serviceId: serviceOf(asker, question) }, question);
+  const precise = { ...question, serviceId: serviceOf(asker, question) };
+  return counted(deps, () => verify(deps, asker, precise, question));
 }
 
 /**
@@ -103,7 +107,19 @@ export function introspectToken(
   const isNamed = typeof serviceId === 'string';
   const isFree = asker.actor.kind === 'service' && asker.actor.scopes.has('tokens:introspect');
   const about = isNamed || !isFree ? serviceOf(asker, { token, serviceId }) : undefined;
-  return verify(deps, asker, { token, serviceId: about, isTolerant: isNamed });
+  return counted(deps, () => verify(deps, asker, { token, serviceId: about, isTolerant: isNamed }));
+}
+
+function counted(
+  deps: Pick<VerificationDeps, 'meters'>,
+  work: () => TokenAnswer | Promise<TokenAnswer>,
+): TokenAnswer | Promise<TokenAnswer> {
+  const count = (answer: TokenAnswer) => {
+    deps.meters.verified(answer.reason ?? 'VALID');
+    return answer;
+  };
+  const answer = within('verification.verify', work);
+  return answer instanceof Promise ? answer.then(count) : count(answer);
 }
 
 /** @param elsewhere the question where the token is another issuer's */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App } from '../context.js';
+import { currentStep } from '../domain/tracing.js';
 
 /** The requests that are being answered. */
 export interface Following {
@@ -9,8 +10,8 @@ export interface Following {
   drain: () => void;
 }
 
-/** Keeps sight of every request, so that stopping leaves no connection open; with LOG_LEVEL=debug each is a line of the log. */
-export function followRequests({ clock, log }: Pick<App, 'clock' | 'log'>): Following {
+/** Keeps sight of every request, so that stopping leaves no connection open, and takes its time; with LOG_LEVEL=debug each is a line of the log. */
+export function followRequests({ clock, log, meters }: Pick<App, 'clock' | 'log' | 'meters'>): Following {
   const underWay = new Set<ServerResponse>();
   let isDraining = false;
   return {
@@ -18,12 +19,18 @@ export function followRequests({ clock, log }: Pick<App, 'clock' | 'log'>): Foll
       if (isDraining) response.shouldKeepAlive = false;
       underWay.add(response);
       const startedAt = clock.monotonic();
+      const ids = currentStep()?.ids;
       response.once('close', () => {
         underWay.delete(response);
+        const ms = clock.monotonic() - startedAt;
+        const status = response.statusCode;
+        meters.answered(path, status, ms);
         if (!log.isLevelEnabled('debug')) return;
-        const ms = Math.round(clock.monotonic() - startedAt);
         const requestId = response.getHeader('x-request-id');
-        log.debug({ requestId, method: request.method, path, status: response.statusCode, ms }, 'answered');
+        log.debug(
+          { ...ids, requestId, method: request.method, path, status, ms: Math.round(ms) },
+          'answered',
+        );
       });
     },
     drain() {

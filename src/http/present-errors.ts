@@ -14,11 +14,12 @@ import {
 } from 'graphql';
 import type { Logger } from 'pino';
 import type { Client } from '../domain/client.js';
+import type { Meters } from '../domain/meters.js';
 import { AuthError, badInput, presentable, type FieldError } from '../errors.js';
 
 /** What is asked of the context of a request when it is answered. */
 export interface Answering {
-  readonly app: { readonly log: Logger };
+  readonly app: { readonly log: Logger; readonly meters: Pick<Meters, 'told'> };
   readonly client: Client;
   /** Set once the request was understood as GraphQL, so that its errors are the graph's and not HTTP's. */
   readonly progress: { isGraphQL: boolean };
@@ -68,6 +69,7 @@ function present(request: Request, errors: readonly GraphQLError[]): GraphQLForm
   );
   // Variables of a wrong type: the library's own messages would repeat their values.
   if (rest.length < told.length) presented.unshift(badInput(faultsOfVariables(request)).toJSON());
+  for (const { extensions } of presented) request.contextValue.app.meters.told(String(extensions?.['code']));
   return presented;
 }
 

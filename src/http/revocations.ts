@@ -42,6 +42,10 @@ export function openStreams(app: App): Streams {
   const state = { isClosed: false };
   const stopHearing = app.feed.onNews(() => readers.forEach((reader) => tell(app, reader)));
   const beating = setInterval(() => readers.forEach((reader) => beat(app, reader)), BEAT_MS).unref();
+  const leave = (reader: Reader) => {
+    readers.delete(reader);
+    app.meters.followed(readers.size);
+  };
   const open = safely<OAuthCaller>(app, async (request, response, caller) => {
     const { client, network } = caller.asService();
     const service = await requireService(app, request, client, network);
@@ -50,7 +54,8 @@ export function openStreams(app: App): Streams {
     requireRoom(readers, service, state.isClosed);
     const reader = { response, service, isReady: false, stuckSince: undefined, ...place };
     readers.add(reader);
-    response.on('close', () => readers.delete(reader)).on('drain', () => tell(app, reader));
+    app.meters.followed(readers.size);
+    response.on('close', () => leave(reader)).on('drain', () => tell(app, reader));
     begin(response).write(`retry: ${randomInt(500, 1500)}\n\n`);
     tell(app, reader);
   });

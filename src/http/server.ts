@@ -11,6 +11,7 @@ import { openDoor, type Proof } from './door.js';
 import { doorLimits, isDoor, isOAuthDoor, type DoorPath } from './doors.js';
 import { followRequests } from './follow.js';
 import { asOAuthError, sendError, type OAuthError } from './oauth/errors.js';
+import { inTrace } from './trace-request.js';
 
 /** The doors of the service, as a server that does not listen yet. */
 export interface Doors {
@@ -40,7 +41,7 @@ export type Handler = (
 export type Routes = Partial<Record<DoorPath, Record<string, Handler>>>;
 
 /** What every request needs of the service. */
-export type Served = Pick<App, 'config' | 'clock' | 'log' | 'locate' | 'limiters'>;
+export type Served = Pick<App, 'config' | 'clock' | 'log' | 'locate' | 'limiters' | 'meters' | 'tracer'>;
 
 /** What is decided at the door otherwise where accounts are kept. */
 export interface Porter {
@@ -95,10 +96,15 @@ export function openServer(
     const proof = path === '/graphql' && !caller.proof ? porter.proofByService(request) : caller.proof;
     return proof instanceof Promise ? proof.then(admit) : admit(proof);
   };
+  const isBelieved = (request: IncomingMessage) =>
+    proofOf(request) !== undefined || isFromTrusted(request, isTrusted);
   const timeouts = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
   const server = createServer(timeouts, (request, response) => {
     // Async, so that what is thrown before the first await is caught as well.
-    (async () => dispatch(request, response))().catch((error: unknown) => fail(app, response, error));
+    const work = async () => dispatch(request, response);
+    inTrace(app.tracer, request, response, () => isBelieved(request), work).catch((error: unknown) =>
+      fail(app, response, error),
+    );
   });
   const open = () => {
     isOpen = true;

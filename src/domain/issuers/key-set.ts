@@ -19,6 +19,8 @@ export interface KeySet {
   find(kid: string | undefined, algorithm: string): Key | NoKey | Promise<Key | NoKey>;
   /** Whether a key that was found before is still believed. */
   holds(key: Key): boolean;
+  /** How long ago the keys were fetched; Infinity before the first time, undefined where none ever are. */
+  ageMs(): number | undefined;
   close(): void;
 }
 
@@ -31,7 +33,7 @@ export interface KeySetDeps {
 /** An issuer with a secret of its own has that and no other, whatever a token says of keys. */
 export function secretOnly(secret: Uint8Array): KeySet {
   const own = { key: secret };
-  return { find: () => own, holds: (key) => key === own, close: () => undefined };
+  return { find: () => own, holds: (key) => key === own, ageMs: () => undefined, close: () => undefined };
 }
 
 /** Unknown keys have the set fetched once in so long, and so has a set that could not be fetched; in milliseconds. */
@@ -88,6 +90,7 @@ export function openKeySet(issuer: TrustedIssuer, deps: KeySetDeps): KeySet {
       return fetch().then(() => look(kid, algorithm));
     },
     holds: (key) => isUsable() && state.keys.some((one) => one === key),
+    ageMs: () => now() - state.fetchedAt,
     close: () => clearInterval(timer),
   };
 }

@@ -5,6 +5,8 @@ import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { AuthError } from '../../errors.js';
+import { silentMeters, type Meters } from '../meters.js';
+import { within } from '../tracing.js';
 import { HASHER } from './place.js';
 import type { HashResult, HashWork } from './work.js';
 
@@ -44,6 +46,8 @@ export interface Place extends Hashing {
 export interface HashPool extends Hashing {
   /** Takes a place before anything else is done for somebody. @throws {AuthError} RATE_LIMITED when too many wait */
   reserve(): Promise<Place>;
+  /** How much there is to do now: who waits, places that are taken included, and how many processes work, of how many. */
+  load(): { waiting: number; busy: number; size: number };
   close(): void;
 }
 
@@ -51,6 +55,7 @@ interface Job {
   readonly work: HashWork;
   readonly resolve: (result: HashResult) => void;
   readonly reject: (error: Error) => void;
+  readonly queuedAt: number;
   tries: number;
 }
 
@@ -64,6 +69,7 @@ interface Task {
 interface Pool {
   readonly size: number;
   readonly log: Logger;
+  readonly meters: Meters;
   readonly waiting: Job[];
   /** Places that are taken and not used yet. */
   reserved: number;
@@ -73,11 +79,19 @@ interface Pool {
   isClosed: boolean;
 }
 
+interface PoolDeps {
+  size: number;
+  cost: number;
+  log: Logger;
+  meters?: Meters;
+}
+
 /** Opens a pool of at most `size` processes, each started when it is first needed. */
-export function openHashPool({ size, cost, log }: { size: number; cost: number; log: Logger }): HashPool {
+export function openHashPool({ size, cost, log, meters = silentMeters }: PoolDeps): HashPool {
   const pool: Pool = {
     size,
     log,
+    meters,
     waiting: [],
     reserved: 0,
     hashers: new Map(),
@@ -94,16 +108,19 @@ export function openHashPool({ size, cost, log }: { size: number; cost: number; 
       return takePlace(pool);
     },
     hasRoom: () => !isFull(pool),
+    load: () => ({ waiting: pool.waiting.length + pool.reserved, busy: busyOf(pool), size }),
     close: () => closePool(pool),
   };
 }
 
 function queue(pool: Pool, work: HashWork): Promise<HashResult> {
   taken.publish({ kind: work.kind });
-  return new Promise((resolve, reject) => {
-    pool.waiting.push({ work, resolve, reject, tries: 0 });
-    pump(pool);
-  });
+  const done = () =>
+    new Promise<HashResult>((resolve, reject) => {
+      pool.waiting.push({ work, resolve, reject, queuedAt: performance.now(), tries: 0 });
+      pump(pool);
+    });
+  return within('passwords.hash', done, { 'authgraph.hash.kind': work.kind });
 }
 
 function takePlace(pool: Pool): Place {
@@ -124,16 +141,19 @@ function takePlace(pool: Pool): Place {
   };
 }
 
+const busyOf = ({ hashers }: Pool) => [...hashers.values()].filter(Boolean).length;
+
 /** When one who comes now would have their turn. */
-function waitMs({ waiting, reserved, hashers, averageMs, size }: Pool): number {
-  const underWay = [...hashers.values()].filter(Boolean).length;
-  return ((waiting.length + reserved + underWay) / size) * averageMs;
+function waitMs(pool: Pool): number {
+  const { waiting, reserved, averageMs, size } = pool;
+  return ((waiting.length + reserved + busyOf(pool)) / size) * averageMs;
 }
 
 const isFull = (pool: Pool) =>
   pool.waiting.length + pool.reserved >= ALWAYS_WAITING && waitMs(pool) > LONGEST_WAIT_MS;
 
 async function refusal(pool: Pool): Promise<AuthError> {
+  pool.meters.turnedAway();
   const turn = Math.ceil(waitMs(pool) / 1000);
   // Not everybody at once.
   const retryAfterSeconds = randomInt(turn, 2 * turn + 1);
@@ -203,7 +223,9 @@ function settle(pool: Pool, hasher: ChildProcess, { result }: Answer): void {
   if (!task) return;
   clearTimeout(task.deadline);
   pool.hashers.set(hasher, undefined);
-  pool.averageMs += NEWEST * (performance.now() - task.startedAt - pool.averageMs);
+  const workMs = performance.now() - task.startedAt;
+  pool.averageMs += NEWEST * (workMs - pool.averageMs);
+  pool.meters.hashed(task.job.work.kind, task.startedAt - task.job.queuedAt, workMs);
   if (result === undefined) task.job.reject(new Error('A password could not be hashed.'));
   else task.job.resolve(result);
   pump(pool);

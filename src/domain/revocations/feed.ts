@@ -6,7 +6,8 @@ import { RevocationModel } from '../../db/models/revocation.js';
 import { subscribeRedis } from '../../db/redis.js';
 import { AuthError } from '../../errors.js';
 import type { Clock } from '../clock.js';
-import { openLog, type RevocationLog } from './log.js';
+import type { Meters } from '../meters.js';
+import { ENTRY_LIFE_SECONDS, openLog, type RevocationLog } from './log.js';
 
 export const CHANNEL = 'authgraph_revocations';
 /** Up to this age, in milliseconds, memory alone answers; beyond it each verification asks PostgreSQL first. */
@@ -26,6 +27,7 @@ export interface FeedDeps {
   redisUrl: string | undefined;
   clock: Clock;
   log: Logger;
+  meters: Pick<Meters, 'heard' | 'askedRedis'>;
 }
 
 interface Subject {
@@ -113,7 +115,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     },
     on: (kind, reload) => void news.reloads[kind].push(reload),
     poll,
-    publish: () => void deps.redis?.publish(CHANNEL, '').catch(() => undefined),
+    publish: () => void publish(deps),
     close() {
       state.isClosed = true;
       clearTimeout(timer);
@@ -123,10 +125,24 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
   };
 }
 
+/** Never throws: whoever does not hear looks by itself a moment later. */
+async function publish({ redis, clock, meters }: FeedDeps): Promise<void> {
+  if (!redis) return;
+  const startedAt = clock.monotonic();
+  const told = redis.publish(CHANNEL, '').then(
+    () => true,
+    () => false,
+  );
+  meters.askedRedis('publish', await told, clock.monotonic() - startedAt);
+}
+
 type Reloaded = 'roles' | 'keys';
 
+/** How long ago an entry was written when it was read, by PostgreSQL's own clock. */
+const AGE = `extract(epoch from clock_timestamp() - expires_at + ${ENTRY_LIFE_SECONDS} * interval '1 second')::float8 as age`;
+
 /** What was read so far, and how to read on: one reader at a time. */
-function openNews({ db, clock }: FeedDeps) {
+function openNews({ db, clock, meters }: FeedDeps) {
   const sessions = new Map<string, number>();
   const subjects = new Map<string, Subject>();
   const reloads: Record<Reloaded, (() => Promise<void>)[]> = { roles: [], keys: [] };
@@ -157,11 +173,14 @@ function openNews({ db, clock }: FeedDeps) {
     const before = cursor;
     for (let more = true; more;) {
       const rows = await RevocationModel.query(db)
+        .select('*', db.raw(AGE))
         .where('seq', '>', cursor)
         .orderBy('seq')
         .limit(PAGE)
         .timeout(3000);
       rows.forEach(apply);
+      if (!isFromStart)
+        for (const row of rows) meters.heard((row as RevocationModel & { age: number }).age * 1000);
       cursor = rows.at(-1)?.seq ?? cursor;
       more = rows.length === PAGE;
     }

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import type { Config } from '../../config.js';
 import type { Catalogue } from '../catalogue.js';
 import type { Clock } from '../clock.js';
+import type { Meters } from '../meters.js';
 import type { Feed } from '../revocations.js';
 import type { Keyring } from '../tokens.js';
 
@@ -13,4 +14,5 @@ export interface SessionDeps {
   keyring: Keyring;
   clock: Clock;
   config: Config;
+  meters: Pick<Meters, 'refreshed'>;
 }

@@ -9,6 +9,7 @@ import type { Client } from '../client.js';
 import { issueDeviceToken } from '../devices.js';
 import { newId } from '../ids.js';
 import { issueAccessToken } from '../tokens.js';
+import { within } from '../tracing.js';
 import { aalOf } from './assurance.js';
 import type { SessionDeps } from './deps.js';
 import { hashSecret, newSecret, writeRefreshToken, type RefreshToken } from './refresh-token.js';
@@ -33,6 +34,8 @@ export interface Opened {
   authority: Authority;
   refreshToken: string;
   deviceToken?: string;
+  /** A successor that was handed out before. */
+  isReplay?: true;
 }
 
 /**
@@ -123,7 +126,7 @@ export async function completeTokens(
     amr: session.amr,
     aal: session.aal,
   };
-  const { text, expiresAt } = await issueAccessToken(deps, subject);
+  const { text, expiresAt } = await within('tokens.issueAccessToken', () => issueAccessToken(deps, subject));
   return {
     accessToken: text,
     expiresAt,

@@ -8,6 +8,7 @@ import { AuthError, type ErrorCode } from '../../errors.js';
 import { readAuthority } from '../access.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
+import { within } from '../tracing.js';
 import type { SessionDeps } from './deps.js';
 import { endSessions } from './end.js';
 import {
@@ -47,15 +48,19 @@ type StoredToken = RefreshTokenModel & { age: number; successorState: string | n
  */
 export async function rotate(deps: SessionDeps, text: string, client: Client): Promise<Tokens> {
   const presented = readRefreshToken(text);
+  if (!presented) deps.meters.refreshed('REFRESH_TOKEN_INVALID');
   if (!presented) throw new AuthError('REFRESH_TOKEN_INVALID');
-  const outcome = await together(deps.db, text, () =>
-    retryOnLock(TRIES, Math.random, () =>
-      transaction(deps.db, (unit) => decide(deps, unit, presented, client)),
-    ),
+  const decideOnce = () => transaction(deps.db, (unit) => decide(deps, unit, presented, client));
+  const outcome = await within('sessions.rotate', () =>
+    together(deps.db, text, () => retryOnLock(TRIES, Math.random, decideOnce)),
   );
+  deps.meters.refreshed(nameOf(outcome));
   if ('refused' in outcome) throw new AuthError(outcome.refused, outcome.details);
   return completeTokens(deps, outcome);
 }
+
+const nameOf = (outcome: Opened | Refusal) =>
+  'refused' in outcome ? outcome.refused : outcome.isReplay ? 'REPLAYED' : 'ROTATED';
 
 const underWay = new WeakMap<Knex, Map<string, Promise<unknown>>>();
 
@@ -219,7 +224,8 @@ async function replayOrReuse(
     };
   await RefreshTokenModel.query(unit.trx).findById(token.id).increment('replays', 1);
   const refreshToken = openSuccessor(presented, token.successorBox as Buffer);
-  return { session, user, authority: await readAuthority(unit.trx, user.id), refreshToken };
+  const authority = await readAuthority(unit.trx, user.id);
+  return { session, user, authority, refreshToken, isReplay: true };
 }
 
 async function endAsReused(

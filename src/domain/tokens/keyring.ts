@@ -24,6 +24,8 @@ interface SigningKey {
 /** The keys of this process: one that signs, all that are still trusted. */
 export interface Keyring {
   signing(): SigningKey;
+  /** Since when that one has been signing. */
+  signingSince(): Date;
   verifying(kid: string): SigningKey | undefined;
   /** The published set as it is served: its JSON text and entity tag. */
   jwks(): { body: string; etag: string };
@@ -34,7 +36,7 @@ export interface Keyring {
 }
 
 interface Loaded {
-  signing: SigningKey;
+  signing: SigningKey & { since: Date };
   verifying: Map<string, SigningKey>;
   jwks: { body: string; etag: string };
   algorithms: readonly string[];
@@ -64,6 +66,7 @@ export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
   const timer = setInterval(tick, reloadIntervalMs(deps.config)).unref();
   return {
     signing: () => loaded.signing,
+    signingSince: () => loaded.signing.since,
     verifying: (kid) => loaded.verifying.get(kid),
     jwks: () => loaded.jwks,
     algorithms: () => loaded.algorithms,
@@ -81,7 +84,7 @@ function reloadIntervalMs(config: Config): number {
 }
 
 /** @param before what signed until now; it goes on where the active key was sealed under a key that only newer replicas have */
-async function load(deps: KeyringDeps, before?: SigningKey): Promise<Loaded> {
+async function load(deps: KeyringDeps, before?: Loaded['signing']): Promise<Loaded> {
   const rows = await SigningKeyModel.query(deps.db)
     .whereIn('state', ['published', 'active', 'retiring'])
     .orderBy('publishedAt');
@@ -112,10 +115,10 @@ async function load(deps: KeyringDeps, before?: SigningKey): Promise<Loaded> {
 
 async function openSigner(
   config: Config,
-  { kid, algorithm }: SigningKeyModel,
+  { kid, algorithm, activatesAt: since }: SigningKeyModel,
   sealed: string,
-): Promise<SigningKey> {
-  return { kid, algorithm, key: await importPKCS8(openPrivateKey(config, kid, sealed), algorithm) };
+): Promise<Loaded['signing']> {
+  return { kid, algorithm, since, key: await importPKCS8(openPrivateKey(config, kid, sealed), algorithm) };
 }
 
 /** @throws {ConfigError} for whoever changed ENCRYPTION_KEYS and left the one out that it was sealed under */
