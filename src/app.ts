@@ -48,8 +48,6 @@ export interface RunningApp extends Running {
   database: 'embedded' | 'external';
   /** The owner made for an empty database, at its first start only. */
   firstOwner: FirstOwner | undefined;
-  /** Where the metrics are, if anywhere. */
-  metricsUrl: string | undefined;
 }
 
 /** How what was opened is closed, last first. */
@@ -230,7 +228,7 @@ function keepTidy(app: App, duty: Duty): () => void {
 
 async function serve(app: App, closing: Closing): Promise<{ url: string; open: () => void }> {
   const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
-  const schema = observeFields(buildSchema(), app.meters);
+  const schema = observeFields(buildSchema(), app);
   const graphql = await openGraphQL(app, schema, [limits], (request, client) =>
     contextOf(app, request, client),
   );

@@ -124,7 +124,6 @@ export const variables = {
   ...issuerVariables,
   ...statelessVariables,
   ...observabilityVariables,
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 } as const;
 
 type Variables = z.infer<z.ZodObject<typeof variables>>;
@@ -264,7 +263,6 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
     issuers,
     stateless: { on: v.STATELESS, serviceTokens: v.SERVICE_TOKEN_HASHES },
     ...observabilityOf(v, production),
-    log: { level: v.LOG_LEVEL },
   });
 }
 

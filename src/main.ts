@@ -4,6 +4,7 @@ import { ConfigError, loadConfig, type Config } from './config.js';
 import { keepPostgres } from './db/kept-postgres.js';
 import { isUnavailable } from './errors.js';
 import { openLog } from './log.js';
+import { serveCrew } from './observability.js';
 import { serve } from './serve.js';
 import { NotStarted, openCrew } from './supervisor.js';
 
@@ -14,8 +15,10 @@ async function supervise(config: Config): Promise<void> {
   // Here, as it must outlive each worker.
   const postgres = isEmbedded ? await keepPostgres(config.data.dir, log) : undefined;
   try {
+    const page = config.metrics && (await serveCrew(config.metrics));
     const crew = await openCrew({ workers: config.processes.workers, log });
     process.stdout.write(crew.welcome);
+    if (page) process.stdout.write(`  Metrics          ${page.url}\n\n`);
     process.on('SIGHUP', () => void crew.renew());
     const told = new Promise((resolve) => process.on('SIGTERM', resolve).on('SIGINT', resolve));
     await told;

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
@@ -11,11 +12,13 @@ import type { Feed } from './domain/revocations.js';
 import type { Keyring } from './domain/tokens.js';
 import type { Tracer } from './domain/tracing.js';
 import { readBacklog } from './observability/backlog.js';
+import { answerSupervisor } from './observability/crew.js';
 import { openFamilies, type Families } from './observability/families.js';
 import { countInto } from './observability/meters.js';
 import { servePage } from './observability/page.js';
 import { readPool, watchPool } from './observability/pools.js';
 
+export { serveCrew } from './observability/crew.js';
 export { observeFields } from './observability/fields.js';
 
 /** What is looked at when somebody reads the numbers; a service without accounts has little of it. */
@@ -35,12 +38,12 @@ export interface Observability {
   readonly meters: Meters;
   /** Undefined where no traces are made. */
   readonly tracer: Tracer | undefined;
-  /** Where the numbers are, if anywhere. */
+  /** Where the numbers are, if anywhere; a worker's are where its supervisor says. */
   readonly url: string | undefined;
   /** Follows what goes through these pools, by their names; before they are used. */
-  watchPools(pools: Readonly<Record<string, Knex>>): void;
+  readonly watchPools: (pools: Readonly<Record<string, Knex>>) => void;
   /** From now on these are looked at as well. */
-  watch(parts: Observed): void;
+  readonly watch: (parts: Observed) => void;
   close(): Promise<void>;
 }
 
@@ -88,10 +91,12 @@ async function openNumbers(at: NonNullable<Config['metrics']>, isStateless: bool
   families.authgraph_build_info.set(1, versionOf(), process.version, isStateless ? 'stateless' : 'accounts');
   const registry = openRegistry(Object.values(families));
   const readers: Reader[] = [];
-  const page = await servePage(at, registry.contentType, async () => {
+  const write = async () => {
     for (const read of readers) await read();
     return registry.text();
-  });
+  };
+  const { worker } = cluster;
+  const page = worker ? answerSupervisor(worker, write) : await servePage(at, write);
   return {
     families,
     meters: countInto(families),

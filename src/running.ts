@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 /** A running service, as far as the process that it runs in cares. */
 export interface Running {
   url: string;
+  /** Where its metrics are, if anywhere. */
+  metricsUrl: string | undefined;
   log: Logger;
   /**
    * Not ready any more → no new connections → what is in flight ends, within ten seconds → everything is closed.

@@ -32,7 +32,9 @@ async function start(config: Config): Promise<{ running: Running; welcome: strin
   return { running, welcome: welcome(running, config) };
 }
 
-function welcome({ url, firstOwner, database }: RunningApp, config: Config): string {
+const metricsLines = (url: string | undefined) => (url === undefined ? [] : [`  Metrics          ${url}`]);
+
+function welcome({ url, metricsUrl, firstOwner, database }: RunningApp, config: Config): string {
   const lines = [
     '',
     `  authgraph is ready at ${url}/graphql`,
@@ -40,6 +42,7 @@ function welcome({ url, firstOwner, database }: RunningApp, config: Config): str
     ...(config.production ? [] : [`  Apollo Sandbox   open ${url}/graphql in a browser`]),
     `  Data             ${database === 'embedded' ? `${config.data.dir} (its own PostgreSQL)` : 'the PostgreSQL of DATABASE_URL'}`,
     ...mailLines(url, config),
+    ...metricsLines(metricsUrl),
     ...(firstOwner ? ['', `  Owner account    ${firstOwner.username} (${firstOwner.email})`] : []),
     ...(firstOwner?.password === undefined
       ? []
@@ -56,9 +59,10 @@ function mailLines(url: string, { mail }: Config): string[] {
     : lines;
 }
 
-function welcomeStateless({ url }: Running, { issuers }: Config): string {
-  const names = issuers.map(({ issuer }) => `    ${issuer}\n`).join('');
-  return `\n  authgraph is ready at ${url}/graphql, without accounts: it verifies the tokens of\n${names}\n`;
+function welcomeStateless({ url, metricsUrl }: Running, { issuers }: Config): string {
+  const names = issuers.map(({ issuer }) => `    ${issuer}`);
+  const ready = `  authgraph is ready at ${url}/graphql, without accounts: it verifies the tokens of`;
+  return `\n${[ready, ...names, '', ...metricsLines(metricsUrl)].join('\n')}\n`;
 }
 
 function stopWhenTold(running: Running): void {

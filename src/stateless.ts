@@ -82,7 +82,9 @@ export async function createStateless(config: Config, clock: Clock = systemClock
     const doors = openDoors(parts, graphql);
     const listening = await listen(doors, config);
     doors.open();
-    return { url: listening.url, log, close: (isReplaced) => listening.close(isReplaced).then(close) };
+    const { url } = listening;
+    const leave = (isReplaced?: boolean) => listening.close(isReplaced).then(close);
+    return { url, metricsUrl: observability.url, log, close: leave };
   } catch (error) {
     await close();
     throw error;
@@ -91,7 +93,7 @@ export async function createStateless(config: Config, clock: Clock = systemClock
 
 function openGraph(parts: Parts): Promise<GraphQLEndpoint> {
   const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
-  const schema = observeFields(buildStatelessSchema(parts.verify), parts.meters);
+  const schema = observeFields(buildStatelessSchema(parts.verify), parts);
   return openGraphQL(parts, schema, [limits], (request, client) =>
     Promise.resolve(contextOf(parts, request, client)),
   );

@@ -83,7 +83,9 @@ function hire({ crew }: State): Promise<{ worker: Worker; welcome: string }> {
   const worker = cluster.fork();
   crew.add(worker);
   return new Promise((resolve, reject) => {
-    worker.once('message', ({ ready }: Ready) => resolve({ worker, welcome: ready }));
+    worker.on('message', (word: Partial<Ready>) => {
+      if (word.ready !== undefined) resolve({ worker, welcome: word.ready });
+    });
     worker.once('exit', (code: number | null) => {
       crew.delete(worker);
       reject(new NotStarted(code ?? 1));

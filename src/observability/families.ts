@@ -98,7 +98,10 @@ export class Family {
   }
 
   *#write({ value, sum, counts }: Cell, labels: Record<string, Label>): Generator<Sample> {
-    if (this.type !== 'histogram') return void (yield { metricName: this.name, labels, value });
+    if (this.type !== 'histogram') {
+      yield { metricName: this.name, labels, value };
+      return;
+    }
     let below = 0;
     for (const [at, bound] of [...this.#buckets, Infinity].entries()) {
       below += counts[at] ?? 0;
@@ -114,7 +117,7 @@ export class Family {
 }
 
 /** All of them, by name. */
-export type Families = { readonly [Name in InstrumentName]: Family };
+export type Families = Readonly<Record<InstrumentName, Family>>;
 
 /** Makes a set that nothing was counted in yet. */
 export function openFamilies(): Families {

@@ -7,15 +7,16 @@ export interface Page {
   close(): Promise<void>;
 }
 
+const FORMAT = 'text/plain; version=0.0.4; charset=utf-8';
+
 /** Serves `GET /metrics` and nothing else, on a port of its own. @throws when the port is taken */
 export async function servePage(
   { port, host }: { port: number; host: string },
-  contentType: string,
   write: () => Promise<string>,
 ): Promise<Page> {
   const limits = { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 30_000 };
   const server = createServer(limits, (request, response) => {
-    answer(request, response, contentType, write).catch(() => response.destroy());
+    answer(request, response, write).catch(() => response.destroy());
   });
   server.maxConnections = 64;
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
@@ -33,7 +34,6 @@ export async function servePage(
 async function answer(
   { method, url = '' }: IncomingMessage,
   response: ServerResponse,
-  contentType: string,
   write: () => Promise<string>,
 ): Promise<void> {
   const isThere = url.split('?')[0] === '/metrics';
@@ -42,6 +42,6 @@ async function answer(
   response.setHeader('cache-control', 'no-store');
   if (!isThere || !isRead) return void response.end();
   const text = await write();
-  response.setHeader('content-type', contentType);
+  response.setHeader('content-type', FORMAT);
   response.end(method === 'HEAD' ? undefined : text);
 }

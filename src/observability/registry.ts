@@ -3,7 +3,6 @@ import type { Family } from './families.js';
 
 /** What writes the page. */
 export interface Registry {
-  readonly contentType: string;
   text(): Promise<string>;
 }
 
@@ -24,7 +23,6 @@ export function openRegistry(families: readonly Family[]): Registry {
   // It asks a metric for its name and for what `get` answers, and for nothing else.
   for (const family of families) own.registerMetric(family as unknown as Metric);
   return {
-    contentType: own.contentType,
     text: async () => `${await own.metrics()}\n${await processRegistry().metrics()}`,
   };
 }

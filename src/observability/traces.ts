@@ -10,6 +10,7 @@ import {
   type Span,
   type Tracer as OtelTracer,
 } from '@opentelemetry/api';
+import type * as OtelSdk from '@opentelemetry/sdk-trace-base';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { About, Step, Tracer } from '../domain/tracing.js';
@@ -35,7 +36,7 @@ export async function openTraces(to: NonNullable<Config['traces']>, log: Logger)
   const provider = new sdk.BasicTracerProvider({
     resource: resourceFromAttributes(to.attributes),
     sampler: samplerOf(sdk, to.sampler),
-    spanProcessors: [new sdk.BatchSpanProcessor(exporter)],
+    spanProcessors: [new sdk.BatchSpanProcessor(exporter, { scheduledDelayMillis: to.delayMs })],
   });
   const tracer = provider.getTracer('authgraph');
   return {
@@ -62,7 +63,7 @@ function tellOf(log: Logger): void {
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }
 
-type Sdk = typeof import('@opentelemetry/sdk-trace-base');
+type Sdk = typeof OtelSdk;
 
 function samplerOf(sdk: Sdk, { name, ratio }: NonNullable<Config['traces']>['sampler']) {
   const own = name.endsWith('always_off')

@@ -38,6 +38,8 @@ export interface Asking {
 /** A service under test, reached over HTTP. */
 export interface TestApp {
   url: string;
+  /** Where its metrics are, if anywhere. */
+  metricsUrl: string | undefined;
   /** A PostgreSQL connection string, to look at what is stored. */
   databaseUrl: string;
   dataDir: string;
@@ -154,6 +156,7 @@ export async function startApp(
     const close = () => running.close();
     return {
       url: running.url,
+      metricsUrl: running.metricsUrl,
       databaseUrl: env.DATABASE_URL,
       dataDir: env.DATA_DIR,
       owner,
