@@ -30,9 +30,9 @@ export const observabilityVariables = {
   OTEL_EXPORTER_OTLP_PROTOCOL: z
     .literal('http/json', 'must be http/json, which every collector takes at its port for OTLP over HTTP')
     .default('http/json'),
-  OTEL_EXPORTER_OTLP_HEADERS: pairs.default({}),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.optional(),
   OTEL_SERVICE_NAME: z.string().min(1).max(255).default('authgraph'),
-  OTEL_RESOURCE_ATTRIBUTES: pairs.default({}),
+  OTEL_RESOURCE_ATTRIBUTES: pairs.optional(),
   OTEL_BSP_SCHEDULE_DELAY: z.coerce
     .number(number('must be a whole number of milliseconds'))
     .int()
@@ -59,7 +59,7 @@ export function observabilityOf(v: Given, production: boolean) {
         ? undefined
         : {
             url: `${endpoint.replace(/\/+$/, '')}/v1/traces`,
-            headers: v.OTEL_EXPORTER_OTLP_HEADERS,
+            headers: v.OTEL_EXPORTER_OTLP_HEADERS ?? {},
             attributes: { ...v.OTEL_RESOURCE_ATTRIBUTES, 'service.name': v.OTEL_SERVICE_NAME },
             delayMs: v.OTEL_BSP_SCHEDULE_DELAY,
             sampler: { name: v.OTEL_TRACES_SAMPLER, ratio: v.OTEL_TRACES_SAMPLER_ARG },

@@ -1,5 +1,6 @@
 import type { Meters } from '../domain/meters.js';
 import { limits } from '../domain/limits.js';
+import { catalogue } from '../errors.js';
 import type { Families } from './families.js';
 
 /** What may become of a refresh: there from the start, so that the first one of a kind is seen as a rise. */
@@ -64,4 +65,5 @@ function begin(families: Families): void {
     for (const decision of ['given', 'refused'])
       families.authgraph_limit_decisions_total.cell(limit, decision);
   families.authgraph_token_verifications_total.cell('VALID');
+  for (const code of Object.keys(catalogue)) families.authgraph_graphql_errors_total.cell(code);
 }

@@ -105,6 +105,15 @@ describe('whoever sets something wrong', () => {
     ['WEBHOOK_ALLOW_PRIVATE_NETWORK', 'maybe'],
     ['LOCATION_HEADER', 'x location'],
     ['LOG_LEVEL', 'loud'],
+    ['METRICS_PORT', 'prometheus'],
+    ['METRICS_PORT', '65536'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'Bearer of-something'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization=%E0%A4%A'],
+    ['OTEL_TRACES_SAMPLER', 'sometimes'],
+    ['OTEL_TRACES_SAMPLER_ARG', '2'],
+    ['OTEL_BSP_SCHEDULE_DELAY', 'soon'],
   ])('in %s (%s) is told its name, and not what was in it', (name, value) => {
     const mistakes = mistakesOf(development({ [name]: value }));
     expect(mistakes).toHaveLength(1);

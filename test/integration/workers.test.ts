@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { ask, testEnvironment, type TestApp } from '../harness/app.js';
 import { lookInto } from '../harness/look.js';
+import { scrape } from '../harness/metrics.js';
 import { verify } from '../harness/people.js';
 import { signIn } from '../harness/calls.js';
 import { childrenOf } from '../harness/process.js';
@@ -15,7 +16,7 @@ let token: string;
 let inside: Awaited<ReturnType<typeof lookInto>>;
 
 beforeAll(async () => {
-  environment = await testEnvironment({ WEB_CONCURRENCY: '2', LOG_LEVEL: 'info' });
+  environment = await testEnvironment({ WEB_CONCURRENCY: '2', LOG_LEVEL: 'info', METRICS_PORT: '0' });
   const { env } = environment;
   program = await startProgram(env);
   door = { graphql: (query, variables, asking) => ask(program.url, query, variables, asking) };
@@ -59,6 +60,23 @@ async function underLoad(work: () => Promise<unknown>): Promise<{ answered: numb
 const onDuty = () =>
   inside<{ pid: number }>(`select a.pid from pg_locks l join pg_stat_activity a using (pid)
     where l.locktype = 'advisory' and l.granted and a.application_name = 'authgraph-standing' and a.datname = current_database()`);
+
+it('count each for itself, on one page that their supervisor serves', async () => {
+  await both();
+  const metricsUrl = /Metrics +(\S+)/.exec(program.output())?.[1];
+  const numbersOf = async (metric: string) =>
+    (await scrape({ metricsUrl })).samples.filter(({ name }) => name === metric);
+  const verified = async () =>
+    (await numbersOf('authgraph_token_verifications_total')).reduce((all, { value }) => all + value, 0);
+  const named = await until('both answer', async () => {
+    const found = await numbersOf('authgraph_build_info');
+    return found.length === 2 ? found : undefined;
+  });
+  expect(named.map(({ labels }) => labels['worker']).sort()).toEqual(['1', '2']);
+  const before = await verified();
+  await Promise.all([1, 2, 3, 4].map(() => verify(door, token)));
+  expect((await verified()) - before).toBe(4);
+});
 
 it('two workers answer on one port, and what one of them revokes the other refuses', async () => {
   await both();
