@@ -65,5 +65,6 @@ function begin(families: Families): void {
     for (const decision of ['given', 'refused'])
       families.authgraph_limit_decisions_total.cell(limit, decision);
   families.authgraph_token_verifications_total.cell('VALID');
+  families.authgraph_revocation_followers.set(0);
   for (const code of Object.keys(catalogue)) families.authgraph_graphql_errors_total.cell(code);
 }

@@ -5,6 +5,8 @@ import { codeOf, refresh, revoke, signIn, whoAmI } from '../harness/calls.js';
 import { authenticator, challengeOf, factorsOf, finish } from '../harness/factors.js';
 import { join, newcomer, verify, type Person } from '../harness/people.js';
 import { startProgram, type Program } from '../harness/program.js';
+import { startReceiver, type Receiver } from '../harness/receiver.js';
+import { scrape } from '../harness/metrics.js';
 import { Evidence, evidence } from '../harness/secrets.js';
 import { sql } from '../harness/sql.js';
 import { until } from '../harness/until.js';
@@ -22,6 +24,7 @@ const secrets: Record<string, string> = {
   'encryption key': key(),
   pepper: key(),
   'owner password': `Owner-${secret()}`,
+  'collector password': secret(),
 };
 
 /** The service as people run it: the built program, saying all that it ever says. */
@@ -32,10 +35,15 @@ let door: {
   graphql: (query: string, variables?: Record<string, unknown>, asking?: Asking) => Promise<Answer>;
 };
 let dropDatabase: () => Promise<void>;
+/** Takes its traces. */
+let collector: Receiver;
+/** All of its metrics, at the end. */
+let metrics = '';
 
 beforeAll(async () => {
   const { env, drop } = await testEnvironment();
   dropDatabase = drop;
+  collector = await startReceiver();
   const database = new URL(env.DATABASE_URL);
   database.password = secrets['database password']!;
   program = await startProgram({
@@ -45,6 +53,9 @@ beforeAll(async () => {
     // Nobody listens there, so that both are complained about.
     REDIS_URL: `redis://:${secrets['Redis password']}@127.0.0.1:1`,
     SMTP_URL: `smtp://mailer:${secrets['SMTP password']}@127.0.0.1:1`,
+    METRICS_PORT: '0',
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${secrets['collector password']}`,
     GATEWAY_SECRETS: secrets['gateway secret']!,
     ENCRYPTION_KEYS: secrets['encryption key']!,
     PASSWORD_PEPPERS: secrets['pepper']!,
@@ -60,6 +71,7 @@ beforeAll(async () => {
 afterAll(async () => {
   program.signal('SIGKILL');
   await dropDatabase();
+  await collector.close();
 });
 
 const keep = (name: string, person: Person) => {
@@ -69,7 +81,7 @@ const keep = (name: string, person: Person) => {
   secrets[`${name}’s refresh token`] = person.refresh;
 };
 
-describe('what the service prints at the highest log level', () => {
+describe('what the service prints at the highest log level, counts and traces', () => {
   it('while people come and go', async () => {
     const ana = await join(door);
     keep('Ana', ana);
@@ -195,6 +207,8 @@ describe('what the service prints at the highest log level', () => {
   });
 
   it('when it is told to stop', async () => {
+    const metricsUrl = /Metrics +(\S+)/.exec(program.output())?.[1];
+    metrics = (await scrape({ metricsUrl })).text;
     program.signal('SIGTERM');
     expect(await program.ended).toBe(0);
     await until('all of it is read', () => program.output().includes('"msg":"stopping"'));
@@ -227,16 +241,18 @@ describe('what the service prints at the highest log level', () => {
       encodeURIComponent(value),
       Buffer.from(value).toString('base64').replace(/=+$/, ''),
     ];
+    const traces = collector.received.map(({ body }) => body).join('\n');
+    expect(traces).toContain('Mutation.signUp');
+    expect(metrics).toContain('Mutation.signUp');
+    const seen = [program.output(), metrics, traces].join('\n');
     const found = Object.entries(secrets).filter(([, value]) =>
-      forms(value).some((form) => program.output().includes(form)),
+      forms(value).some((form) => seen.includes(form)),
     );
     expect(found.map(([name]) => name)).toEqual([]);
     // Nor hashes of passwords, nor anything that reads like a token of ours.
-    expect(program.output()).not.toMatch(
-      /\$2[aby]\$|agr_[\w-]{10}|eyJ[\w-]{10}|ags_[\w-]{10}|BEGIN \w+ ?PRIVATE/,
-    );
+    expect(seen).not.toMatch(/\$2[aby]\$|agr_[\w-]{10}|eyJ[\w-]{10}|ags_[\w-]{10}|BEGIN \w+ ?PRIVATE/);
     // The welcome names the owner's address; the log names nobody's.
-    expect(program.output().replace(/^ {2}Owner account.*$/m, '')).not.toContain('@example.test');
+    expect(seen.replace(/^ {2}Owner account.*$/m, '')).not.toContain('@example.test');
   });
 });
 
