@@ -17,8 +17,11 @@ export interface Step {
 
 /** Begins traces. */
 export interface Tracer {
-  /** @param traceparent of whoever asks (W3C Trace Context), where it is believed */
-  begin(name: string, traceparent: string | undefined, about: About): Step;
+  /**
+   * @param traceparent of whoever asks (W3C Trace Context), where it is believed
+   * @returns undefined where this one is not to be traced
+   */
+  begin(name: string, traceparent: string | undefined, about: About): Step | undefined;
 }
 
 const steps = new AsyncLocalStorage<Step>();

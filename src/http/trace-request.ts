@@ -20,6 +20,7 @@ export function inTrace<T>(
   const parent = typeof traceparent === 'string' && isBelieved() ? traceparent : undefined;
   const about = { 'http.request.method': method, ...(door === undefined ? {} : { 'http.route': door }) };
   const step = tracer.begin(door === undefined ? method : `${method} ${door}`, parent, about);
+  if (!step) return work();
   response.once('close', () => {
     step.note({
       'http.response.status_code': response.statusCode,

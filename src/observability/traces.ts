@@ -42,7 +42,9 @@ export async function openTraces(to: NonNullable<Config['traces']>, log: Logger)
   return {
     begin(name, traceparent, about) {
       const options = { kind: SpanKind.SERVER, attributes: about };
-      return stepOf(tracer, tracer.startSpan(name, options, remote(traceparent)));
+      const span = tracer.startSpan(name, options, remote(traceparent));
+      // A request that is not sampled goes its way as if nobody traced.
+      return span.isRecording() ? stepOf(tracer, span) : undefined;
     },
     async close() {
       const patience = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref());
@@ -87,7 +89,6 @@ function remote(traceparent: string | undefined): Context {
 function stepOf(tracer: OtelTracer, span: Span): Step {
   const { traceId, spanId } = span.spanContext();
   const ids = { trace_id: traceId, span_id: spanId };
-  if (!span.isRecording()) return unrecorded(ids);
   const inside = trace.setSpan(ROOT_CONTEXT, span);
   return {
     ids,
@@ -105,12 +106,6 @@ function stepOf(tracer: OtelTracer, span: Span): Step {
 }
 
 const kindOf = (kind: 'client' | undefined) => (kind === undefined ? {} : { kind: SpanKind.CLIENT });
-
-/** A trace that is not sampled: what is logged of it still carries its id. */
-function unrecorded(ids: Step['ids']): Step {
-  const step: Step = { ids, begin: () => step, note: () => undefined, end: () => undefined };
-  return step;
-}
 
 const OUR_FAULT: ReadonlySet<string> = new Set(['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
 
