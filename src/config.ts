@@ -9,7 +9,7 @@ import { issuerVariables, readTrustedIssuers, type TrustedIssuer } from './confi
 import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
 import { mailOf, mailVariables } from './config/mail.js';
 import { observabilityOf, observabilityVariables } from './config/observability.js';
-import { webhookKey, webhookMistakes } from './config/webhook.js';
+import { webhookKey, webhookMistakes, webhookOf } from './config/webhook.js';
 
 /** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
 export const LONGEST_ACCESS_TOKEN_SECONDS = 7200;
@@ -248,14 +248,7 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
       requireEmailVerification: v.REQUIRE_EMAIL_VERIFICATION,
       defaultRole: v.DEFAULT_ROLE,
     },
-    webhook:
-      v.WEBHOOK_URL === undefined || v.WEBHOOK_SECRET === undefined
-        ? undefined
-        : {
-            url: v.WEBHOOK_URL,
-            secret: webhookKey(v.WEBHOOK_SECRET),
-            allowPrivateNetwork: v.WEBHOOK_ALLOW_PRIVATE_NETWORK,
-          },
+    webhook: webhookOf(v),
     location: { databaseFile: v.GEOIP_DATABASE, header: v.LOCATION_HEADER?.toLowerCase() },
     mail: mailOf(v, production),
     limits: { scale: v.LIMITS_SCALE },

@@ -14,3 +14,15 @@ export function webhookKey(text: string): Buffer {
   const [, encoded] = /^whsec_(.*)$/s.exec(text) ?? [];
   return encoded === undefined ? Buffer.from(text) : Buffer.from(encoded, 'base64');
 }
+
+interface Given {
+  WEBHOOK_URL?: string | undefined;
+  WEBHOOK_SECRET?: string | undefined;
+  WEBHOOK_ALLOW_PRIVATE_NETWORK: boolean;
+}
+
+/** Who is told of alerts, if anybody. */
+export function webhookOf({ WEBHOOK_URL: url, WEBHOOK_SECRET: secret, ...given }: Given) {
+  if (url === undefined || secret === undefined) return undefined;
+  return { url, secret: webhookKey(secret), allowPrivateNetwork: given.WEBHOOK_ALLOW_PRIVATE_NETWORK };
+}
