@@ -564,7 +564,9 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
 (hasCurl ? describe : describe.skip)('the lines of the documentation', () => {
   const linesOf = (page: string) =>
-    [...readFileSync(`docs/${page}.md`, 'utf8').matchAll(/^ {4}(curl (?:.*\\\n)*.*)$/gm)].map(([, line]) => line ?? '');
+    [...readFileSync(`docs/${page}.md`, 'utf8').matchAll(/^ {4}(curl (?:.*\\\n)*.*)$/gm)].map(
+      ([, line]) => line ?? '',
+    );
   let values: Record<string, string>;
   let person: Person;
   beforeAll(async () => {
