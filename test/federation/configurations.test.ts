@@ -86,6 +86,7 @@ function ofHiveGateway(): Habits {
 describe('every router in the pack', () => {
   it.each([
     ['Apollo Router', () => ofRouter('router.yaml'), '${env.GATEWAY_SECRET}'],
+    ['Apollo Router that asks at the edge', () => ofRouter('router.edge.yaml'), '${env.GATEWAY_SECRET}'],
     ['Apollo Router without a licence', () => ofRouter('router.unlicensed.yaml'), '${env.GATEWAY_SECRET}'],
     ['Hive Router', () => ofRouter('hive/router.config.yaml'), 'env("GATEWAY_SECRET")'],
     ['Cosmo Router', ofCosmo, '${GATEWAY_SECRET}'],
@@ -102,7 +103,7 @@ describe('every router in the pack', () => {
   );
 
   it('lets the codes of our errors through, and what clients act on beside them', () => {
-    for (const file of ['router.yaml', 'router.unlicensed.yaml']) {
+    for (const file of ['router.yaml', 'router.edge.yaml', 'router.unlicensed.yaml']) {
       const { all, subgraphs } = read(file).include_subgraph_errors;
       const allowed = [...all.allow_extensions_keys, ...subgraphs.auth.allow_extensions_keys];
       expect([file, ...sorted(allowed)]).toEqual([file, ...sorted(CODES)]);
