@@ -1,5 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ApolloServer, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import {
+  ApolloServer,
+  HeaderMap,
+  type GraphQLRequestListener,
+  type HTTPGraphQLResponse,
+} from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -12,6 +17,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { Client } from '../domain/client.js';
 import { readJson } from './body.js';
+import { knowOperations, type Answer } from './known-operations.js';
 import { presentErrors, type Answering } from './present-errors.js';
 
 /** Answers one request that came through the door. */
@@ -32,6 +38,11 @@ export async function openGraphQL<Context extends Answering>(
   rules: ValidationRule[],
   contextOf: (request: IncomingMessage, client: Client) => Promise<Context>,
 ): Promise<GraphQLEndpoint> {
+  const known = knowOperations<Context>(schema);
+  const listener: GraphQLRequestListener<Context> = {
+    ...presentErrors,
+    didResolveOperation: (request) => Promise.resolve(known.met(request)),
+  };
   const server = new ApolloServer<Context>({
     schema,
     introspection: !production,
@@ -45,7 +56,7 @@ export async function openGraphQL<Context extends Answering>(
     validationRules: rules,
     logger: log,
     plugins: [
-      { requestDidStart: () => Promise.resolve(presentErrors) },
+      { requestDidStart: () => Promise.resolve(listener) },
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       ApolloServerPluginCacheControlDisabled(),
@@ -58,13 +69,18 @@ export async function openGraphQL<Context extends Answering>(
   return {
     async post(request, response, client) {
       const body = await readJson(request);
-      let context: Context | undefined;
-      const headers = headersOf(request);
+      const context = await contextOf(request, client);
+      const { accept } = request.headers;
+      const answer = await known.answer({ body, accept }, context);
+      if (answer) return finish(response, 200, answer);
       const result = await server.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: { method: 'POST', headers, search: '', body },
-        context: async () => (context = await contextOf(request, client)),
+        httpGraphQLRequest: { method: 'POST', headers: headersOf(request), search: '', body },
+        context: () => Promise.resolve(context),
       });
-      send(response, result, context?.progress.isGraphQL === true);
+      const { isGraphQL } = context.progress;
+      if (isGraphQL && result.status === undefined)
+        known.speaks(accept, result.headers.get('content-type') ?? '');
+      send(response, result, isGraphQL);
     },
     async page(request, response) {
       const httpGraphQLRequest = { method: 'GET', headers: headersOf(request), search: '', body: undefined };
@@ -108,6 +124,13 @@ function send(
   const isPlainJson = headers.get('content-type')?.startsWith('application/json') === true;
   response.statusCode = isGraphQL && isPlainJson && status === 400 ? 200 : (status ?? 200);
   for (const [name, value] of headers) response.setHeader(name, value);
+  response.setHeader('cache-control', 'no-store');
+  response.end(text);
+}
+
+function finish(response: ServerResponse, status: number, { contentType, text }: Answer): void {
+  response.statusCode = status;
+  response.setHeader('content-type', contentType);
   response.setHeader('cache-control', 'no-store');
   response.end(text);
 }

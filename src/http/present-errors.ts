@@ -25,7 +25,13 @@ export interface Answering {
   readonly progress: { isGraphQL: boolean };
 }
 
-type Request = GraphQLRequestContext<Answering>;
+/** What is asked of a request whose errors are presented. */
+export type Request = Pick<
+  GraphQLRequestContext<Answering>,
+  'schema' | 'document' | 'operation' | 'contextValue'
+> & {
+  readonly request: { readonly variables?: Readonly<Record<string, unknown>> | null | undefined };
+};
 
 /** Errors that Apollo Server itself raises about a document; their messages are made for the caller. */
 const ABOUT_THE_DOCUMENT = new Set([
@@ -53,7 +59,8 @@ export const presentErrors: GraphQLRequestListener<Answering> = {
   },
 };
 
-function present(request: Request, errors: readonly GraphQLError[]): GraphQLFormattedError[] {
+/** The errors of one answer, as its caller may read them; what nobody expected goes to the log. */
+export function present(request: Request, errors: readonly GraphQLError[]): GraphQLFormattedError[] {
   const told = withoutRepeats(errors);
   const rest = told.filter(
     (error) =>
@@ -126,7 +133,7 @@ function faultsOfVariables(request: Request): FieldError[] {
 function faultsOf(definition: VariableDefinitionNode, { schema, request, document }: Request): FieldError[] {
   const variable = definition.variable.name.value;
   const type = typeFromAST(schema, definition.type as never);
-  const value = request.variables?.[variable] as unknown;
+  const value = request.variables?.[variable];
   if (!isInputType(type) || !document) return [];
   const place = placeOf(variable, document);
   if (value === undefined)
