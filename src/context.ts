@@ -16,6 +16,7 @@ import type { Feed } from './domain/revocations.js';
 import { actorOfServiceToken, isServiceToken, type ServiceTokens } from './domain/service-tokens.js';
 import { credentialsOf, UNREADABLE, type Credentials } from './http/credentials.js';
 import type { Locate } from './http/location.js';
+import type { Progress } from './http/present-errors.js';
 import type { Witness } from './domain/witness.js';
 import { verifyAccessToken, type AccessClaims, type Keyring, type VerifiedTokens } from './domain/tokens.js';
 import type { Tracer } from './domain/tracing.js';
@@ -60,8 +61,7 @@ export interface Context {
   readonly bearer: string | undefined;
   readonly client: Client;
   readonly loaders: Loaders;
-  /** Set once the request was understood as GraphQL, so that its errors are the graph's and not HTTP's. */
-  readonly progress: { isGraphQL: boolean };
+  readonly progress: Progress;
 }
 
 /** The context of one request that came through the door. Apollo Server copies it, so what changes stands one level down. */
@@ -83,17 +83,24 @@ export function makeContext(
   };
 }
 
-/** The context of a request, with whoever makes it proved by its headers. */
-export async function contextOf(app: App, request: IncomingMessage, client: Client): Promise<Context> {
+/** The context of a request, with whoever makes it proved by its headers. At once, where nobody has to be asked. */
+export function contextOf(app: App, request: IncomingMessage, client: Client): Context | Promise<Context> {
   const credentials = credentialsOf(request);
-  const identity = identify(app, credentials);
-  const { actor, service } = identity instanceof Promise ? await identity : identity;
+  return settle(identify(app, credentials), (identity) => contextFor(app, identity, credentials, client));
+}
+
+function contextFor(
+  app: App,
+  { actor, service }: Identity,
+  { bearer }: Credentials,
+  client: Client,
+): Context {
   if (actor.kind === 'anonymous' && actor.rejection) app.meters.disbelieved(actor.rejection);
   if (actor.kind === 'user') app.witness.seen({ sessionId: actor.sessionId, network: client.network });
   if (service) client.service = service.id;
   if (actor.kind === 'service')
     app.witness.served({ serviceId: actor.id, tokenId: actor.tokenId, ipAddress: client.ipAddress });
-  return makeContext(app, actor, credentials.bearer, client, service);
+  return makeContext(app, actor, bearer, client, service);
 }
 
 /** Who makes a request, and the service that has proved itself with it. */

@@ -94,9 +94,7 @@ export async function createStateless(config: Config, clock: Clock = systemClock
 function openGraph(parts: Parts): Promise<GraphQLEndpoint> {
   const limits = decisive(documentLimits({ ...DOCUMENT_LIMITS, credentialMutations }));
   const schema = observeFields(buildStatelessSchema(parts.verify), parts);
-  return openGraphQL(parts, schema, [limits], (request, client) =>
-    Promise.resolve(contextOf(parts, request, client)),
-  );
+  return openGraphQL(parts, schema, [limits], (request, client) => contextOf(parts, request, client));
 }
 
 function contextOf(

@@ -20,7 +20,7 @@ export function followRequests({ clock, log, meters }: Pick<App, 'clock' | 'log'
       underWay.add(response);
       const startedAt = clock.monotonic();
       const ids = currentStep()?.ids;
-      response.once('close', () => {
+      response.on('close', () => {
         underWay.delete(response);
         const ms = clock.monotonic() - startedAt;
         const status = response.statusCode;

@@ -18,7 +18,7 @@ import type { Config } from '../config.js';
 import type { Client } from '../domain/client.js';
 import { readJson } from './body.js';
 import { knowOperations, type Answer } from './known-operations.js';
-import { presentErrors, type Answering } from './present-errors.js';
+import { presentErrors, type Answering, type Progress } from './present-errors.js';
 
 /** Answers one request that came through the door. */
 export interface GraphQLEndpoint {
@@ -36,7 +36,7 @@ export async function openGraphQL<Context extends Answering>(
   { config: { production }, log }: { config: Pick<Config, 'production'>; log: Logger },
   schema: GraphQLSchema,
   rules: ValidationRule[],
-  contextOf: (request: IncomingMessage, client: Client) => Promise<Context>,
+  contextOf: (request: IncomingMessage, client: Client) => Context | Promise<Context>,
 ): Promise<GraphQLEndpoint> {
   const known = knowOperations<Context>(schema);
   const listener: GraphQLRequestListener<Context> = {
@@ -66,21 +66,23 @@ export async function openGraphQL<Context extends Answering>(
     ],
   });
   await server.start();
+  const askServer = async (request: IncomingMessage, body: unknown, context: Context): Promise<Answer> => {
+    const result = await server.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: { method: 'POST', headers: headersOf(request), search: '', body },
+      context: () => Promise.resolve(context),
+    });
+    const answer = answerOf(result);
+    if (context.progress.isGraphQL) known.told(request.headers.accept, answer);
+    return answer;
+  };
   return {
     async post(request, response, client) {
       const body = await readJson(request);
       const context = await contextOf(request, client);
       const { accept } = request.headers;
-      const answer = await known.answer({ body, accept }, context);
-      if (answer) return finish(response, 200, answer);
-      const result = await server.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: { method: 'POST', headers: headersOf(request), search: '', body },
-        context: () => Promise.resolve(context),
-      });
-      const { isGraphQL } = context.progress;
-      if (isGraphQL && result.status === undefined)
-        known.speaks(accept, result.headers.get('content-type') ?? '');
-      send(response, result, isGraphQL);
+      const answer =
+        (await known.answer({ body, accept }, context)) ?? (await askServer(request, body, context));
+      send(response, answer, context.progress);
     },
     async page(request, response) {
       const httpGraphQLRequest = { method: 'GET', headers: headersOf(request), search: '', body: undefined };
@@ -88,7 +90,7 @@ export async function openGraphQL<Context extends Answering>(
         httpGraphQLRequest,
         context: () => Promise.reject(new Error('a page has no context')),
       });
-      send(response, result, false);
+      send(response, answerOf(result), { isGraphQL: false });
     },
     close: () => server.stop(),
   };
@@ -111,26 +113,26 @@ function headersOf(request: IncomingMessage): HeaderMap {
   return headers;
 }
 
+const answerOf = ({ status, headers, body }: HTTPGraphQLResponse): Answer => ({
+  status,
+  headers: [...headers],
+  text: body.kind === 'complete' ? body.string : '',
+});
+
 /**
- * An answer of the graph has status 200 where the client reads application/json: there the errors say what happened
- * (GraphQL over HTTP §6.4.1). application/graphql-response+json keeps the status that Apollo gives.
+ * Every answer of the graph leaves here, whichever way it came about; `progress` says what was executed, and with which errors.
+ *
+ * It has status 200 where the client reads application/json: there the errors say what happened (GraphQL over HTTP §6.4.1).
+ * application/graphql-response+json keeps the status that Apollo gives.
  */
 function send(
   response: ServerResponse,
-  { status, headers, body }: HTTPGraphQLResponse,
-  isGraphQL: boolean,
+  { status = 200, headers, text }: Answer,
+  { isGraphQL }: Pick<Progress, 'isGraphQL'>,
 ): void {
-  const text = body.kind === 'complete' ? body.string : '';
-  const isPlainJson = headers.get('content-type')?.startsWith('application/json') === true;
-  response.statusCode = isGraphQL && isPlainJson && status === 400 ? 200 : (status ?? 200);
   for (const [name, value] of headers) response.setHeader(name, value);
-  response.setHeader('cache-control', 'no-store');
-  response.end(text);
-}
-
-function finish(response: ServerResponse, status: number, { contentType, text }: Answer): void {
-  response.statusCode = status;
-  response.setHeader('content-type', contentType);
+  const isPlainJson = String(response.getHeader('content-type')).startsWith('application/json');
+  response.statusCode = isGraphQL && isPlainJson && status === 400 ? 200 : status;
   response.setHeader('cache-control', 'no-store');
   response.end(text);
 }

@@ -5,12 +5,13 @@ import {
   visit,
   type DocumentNode,
   type ExecutionResult,
+  type GraphQLError,
   type GraphQLSchema,
   type OperationDefinitionNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { isPromise, planOf, type Plan } from './operation-plan.js';
-import { present, type Answering, type Request } from './present-errors.js';
+import { present, type Answering, type Progress } from './present-errors.js';
 
 /**
  * The short way for operations that are sent again and again. Apollo Server parses, validates and measures a document; when it has
@@ -24,8 +25,8 @@ export interface KnownOperations<Context> {
   answer: (asked: Asked, context: Context) => Answer | undefined | Promise<Answer | undefined>;
   /** Told of every document that Apollo Server has found sound. */
   met: (met: Met) => void;
-  /** Told in which type Apollo Server answers who sends that Accept header. */
-  speaks: (accept: string | undefined, contentType: string) => void;
+  /** Told what Apollo Server has answered to a request with that Accept header. */
+  told: (accept: string | undefined, answer: Answer) => void;
 }
 
 /** A request as it came. */
@@ -34,11 +35,15 @@ export interface Asked {
   readonly accept: string | undefined;
 }
 
-/** What a known operation answers, with status 200. */
+/** An answer as it goes out. */
 export interface Answer {
-  readonly contentType: string;
+  /** Undefined for 200. */
+  readonly status: number | undefined;
+  readonly headers: Headers;
   readonly text: string;
 }
+
+type Headers = readonly (readonly [name: string, value: string])[];
 
 interface Met {
   readonly source: string;
@@ -63,18 +68,17 @@ export function knowOperations<Context extends Answering>(schema: GraphQLSchema)
     sizeCalculation: ({ nodes }) => nodes,
   });
   const meetings = new LRUCache<string, number>({ max: MOST_MET });
-  const types = new LRUCache<string, string>({ max: MOST_ACCEPTS });
+  const heads = new LRUCache<string, Headers>({ max: MOST_ACCEPTS });
   return {
     answer({ body, accept = '' }, context) {
-      const contentType = types.get(accept);
-      const asked = contentType === undefined ? undefined : readPlain(body);
+      const headers = heads.get(accept);
+      const asked = headers && readPlain(body);
       const document = asked && documents.get(asked.query);
       const known = document && operationOf(document, schema, asked.operationName ?? null);
-      if (!known || contentType === undefined) return undefined;
+      if (!known) return undefined;
+      const running = { schema, known, asked, context, headers };
       const result = known.plan(context, asked.variables ?? NONE);
-      const finish = (settled: ExecutionResult) =>
-        write({ ...known, schema, request: asked, contextValue: context }, settled, contentType);
-      return isPromise(result) ? result.then(finish) : result && finish(result);
+      return isPromise(result) ? result.then((settled) => write(running, settled)) : write(running, result);
     },
     met({ source, queryHash, document }) {
       const times = (meetings.get(queryHash) ?? 0) + 1;
@@ -83,7 +87,10 @@ export function knowOperations<Context extends Answering>(schema: GraphQLSchema)
       const nodes = nodesOf(document);
       if (nodes !== undefined) documents.set(source, { document, nodes, operations: new Map() });
     },
-    speaks: (accept = '', contentType) => void types.set(accept, contentType),
+    told(accept = '', { status, headers }) {
+      // Its headers are those of every good answer to such a request: the type that was chosen.
+      if (status === undefined) heads.set(accept, headers);
+    },
   };
 }
 
@@ -152,8 +159,32 @@ function readPlain(body: unknown): Plain | undefined {
   return isPlain ? (body as Plain) : undefined;
 }
 
+interface Running {
+  readonly schema: GraphQLSchema;
+  readonly known: KnownOperation;
+  readonly asked: Plain;
+  readonly context: Answering;
+  readonly headers: Headers;
+}
+
 /** Writes an answer as Apollo Server does. */
-function write(request: Request, { data, errors }: ExecutionResult, contentType: string): Answer {
-  const presented = errors && present(request, errors);
-  return { contentType, text: `${JSON.stringify({ errors: presented, data })}\n` };
+function write(running: Running, result: ExecutionResult | undefined): Answer | undefined {
+  if (!result) return undefined;
+  const { data } = result;
+  const errors = result.errors && presented(running, result.errors);
+  noteEnd(running, errors);
+  return {
+    status: undefined,
+    headers: running.headers,
+    text: `${JSON.stringify(errors ? { errors, data } : { data })}\n`,
+  };
+}
+
+const presented = ({ schema, known, asked, context }: Running, errors: readonly GraphQLError[]) =>
+  present({ ...known, schema, request: asked, contextValue: context }, errors);
+
+function noteEnd({ known, context: { progress } }: Running, errors: Progress['errors']): void {
+  progress.isGraphQL = true;
+  progress.operation = known.operation;
+  progress.errors = errors;
 }

@@ -10,6 +10,7 @@ import {
   type DocumentNode,
   type GraphQLError,
   type GraphQLFormattedError,
+  type OperationDefinitionNode,
   type VariableDefinitionNode,
 } from 'graphql';
 import type { Logger } from 'pino';
@@ -21,8 +22,17 @@ import { AuthError, badInput, presentable, type FieldError } from '../errors.js'
 export interface Answering {
   readonly app: { readonly log: Logger; readonly meters: Pick<Meters, 'told'> };
   readonly client: Client;
+  readonly progress: Progress;
+}
+
+/** What has become of a request; whole when it is answered, whichever way it went. */
+export interface Progress {
   /** Set once the request was understood as GraphQL, so that its errors are the graph's and not HTTP's. */
-  readonly progress: { isGraphQL: boolean };
+  isGraphQL: boolean;
+  /** What was executed; undefined where it did not come to that. */
+  operation?: OperationDefinitionNode | undefined;
+  /** What the caller is told has gone wrong. */
+  errors?: readonly GraphQLFormattedError[] | undefined;
 }
 
 /** What is asked of a request whose errors are presented. */
@@ -52,9 +62,11 @@ const NO_SUBSCRIPTIONS: GraphQLFormattedError = {
 export const presentErrors: GraphQLRequestListener<Answering> = {
   willSendResponse(request) {
     // Not there, whatever its type says, where no document came along.
-    request.contextValue.progress.isGraphQL = Boolean(request.source);
+    const isGraphQL = Boolean(request.source);
     const { body } = request.response;
-    if (request.errors && body.kind === 'single') body.singleResult.errors = present(request, request.errors);
+    const errors = request.errors && present(request, request.errors);
+    if (errors && body.kind === 'single') body.singleResult.errors = errors;
+    Object.assign(request.contextValue.progress, { isGraphQL, operation: request.operation, errors });
     return Promise.resolve();
   },
 };

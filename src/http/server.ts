@@ -75,18 +75,19 @@ export function openServer(
     response.setHeader('x-request-id', requestIdOf(request));
     response.setHeader('x-content-type-options', 'nosniff');
     const path = pathOf(request);
-    const route = isDoor(path) ? routes[path] : undefined;
+    const door = isDoor(path) ? path : undefined;
+    const route = door && routes[door];
     following.follow(request, response, route ? path : null);
     if (allowOrigin(app.config, request, response)) return;
-    if (!route || !isDoor(path)) return json(response, 404, { error: 'There is nothing at this address.' });
-    if (!isOpen && path !== '/health/live') return json(response, 503, { error: 'The service is starting.' });
+    if (!route) return json(response, 404, { error: 'There is nothing at this address.' });
+    if (!isOpen && door !== '/health/live') return json(response, 503, { error: 'The service is starting.' });
     const origin = originOf(request, isTrusted);
     const caller = { origin, proof: proofOf(request), told: toldOf(request) };
-    const limit = doorLimits[path];
+    const limit = doorLimits[door];
     const admit = (proof: Proof) => {
       const refusal = limit && spend(app, limit, networkOf({ origin, proof }));
       // Whoever knocks at a door of OAuth reads its words.
-      const told = refusal && isOAuthDoor(path) ? asOAuthError(refusal) : undefined;
+      const told = refusal && isOAuthDoor(door) ? asOAuthError(refusal) : undefined;
       if (told) return refuseAsOAuth(request, response, told);
       if (refusal) return porter.refuseTooMany(request, response, refusal);
       if (path === '/graphql' && !proof) return refuseAtTheDoor(request, response);
