@@ -13,42 +13,55 @@ const TICK_MS = 1000 / Number(execFileSync('getconf', ['CLK_TCK']).toString());
 /** Starts it with nothing of this shell's configuration: { graphqlUrl, databaseUrl(), cpuMs(), stop() }. */
 export async function startServer(environment) {
   const dir = mkdtempSync(join(tmpdir(), 'authgraph-bench-'));
+  const remove = () => rmSync(dir, { recursive: true, force: true });
+  try {
+    const { kill, ended, ...started } = await startProcess(
+      [ENTRY],
+      { DATA_DIR: dir, LOG_LEVEL: 'warn', NODE_ENV: 'development', ...environment },
+      '/health/ready',
+    );
+    const stop = async () => {
+      kill();
+      await Promise.race([ended, sleep(15_000)]);
+      kill('SIGKILL');
+      remove();
+    };
+    return { ...started, databaseUrl: () => databaseUrl(dir), stop };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Starts a server on a port of its own, and waits until it answers at that path: { graphqlUrl, cpuMs(), kill(), ended }. */
+export async function startProcess(args, environment = {}, path = '/') {
   const port = await freePort();
   const env = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
+    NODE_ENV: 'production',
     PORT: String(port),
-    DATA_DIR: dir,
-    LOG_LEVEL: 'warn',
     ...environment,
   };
-  const child = spawn(process.execPath, [ENTRY], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const stop = async () => {
-    child.kill('SIGTERM');
-    await Promise.race([ended, sleep(15_000)]);
-    child.kill('SIGKILL');
-    rmSync(dir, { recursive: true, force: true });
-  };
+  const kill = (signal = 'SIGTERM') => child.kill(signal);
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; child.exitCode === null && tries < 300; tries++) {
-    if (
-      await fetch(`${url}/health/ready`).then(
-        (r) => r.ok,
-        () => false,
-      )
-    )
-      return {
-        graphqlUrl: `${url}/graphql`,
-        databaseUrl: () => databaseUrl(dir),
-        cpuMs: () => cpuMs(child.pid),
-        stop,
-      };
+    if (await answers(url + path))
+      return { graphqlUrl: `${url}/graphql`, cpuMs: () => cpuMs(child.pid), kill, ended };
     await sleep(100);
   }
-  await stop();
-  throw new Error(`${ENTRY} did not start`);
+  kill('SIGKILL');
+  throw new Error(`${args.join(' ')} did not start`);
 }
+
+/** Whether somebody is there who is ready. */
+const answers = (url) =>
+  fetch(url).then(
+    ({ status }) => status < 500,
+    () => false,
+  );
 
 /** Where its embedded PostgreSQL listens. */
 async function databaseUrl(dataDir) {
@@ -57,22 +70,31 @@ async function databaseUrl(dataDir) {
   return (await startEmbeddedPostgres({ dataDir, onDeath: () => undefined })).url;
 }
 
-/** Loads a server for a while: { rate, cpuUs } in requests a second and processor time a request. */
-export async function measureRate(server, job, { seconds = 2, connections = 32 } = {}) {
+/** Loads a server for a while: { rate, cpuUs, p99 } in requests a second, processor time a request, and milliseconds. */
+export async function measureRate(server, { chain, ...job }, { seconds = 2, connections = 32 } = {}) {
   const child = fork(new URL('./load.mjs', import.meta.url).pathname);
+  const spent = chain && { after: chain.after, first: await manyOf(2 * connections, chain.start) };
+  delete job.server;
   const before = server.cpuMs();
   const result = await new Promise((resolve, reject) => {
     child
       .once('message', resolve)
       .once('exit', (code) => reject(new Error(`the load generator ended with ${code}`)));
-    child.send({ url: server.graphqlUrl, seconds, connections, ...job });
+    child.send({ url: server.graphqlUrl, seconds, connections, spent, ...job });
   });
   if (result.wrong > 0 || result.answered === 0)
     throw new Error(`${result.wrong} wrong answers: refusals are not measured`);
   return {
     rate: result.answered / result.seconds,
     cpuUs: ((server.cpuMs() - before) * 1000) / result.answered,
+    p99: result.p99,
   };
+}
+
+async function manyOf(count, make) {
+  const made = [];
+  while (made.length < count) made.push(await make());
+  return made;
 }
 
 /** User and system time of the service's own process, its threads included and PostgreSQL left out, in milliseconds. */
@@ -83,7 +105,8 @@ function cpuMs(pid) {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-function freePort() {
+/** A port that nobody listens on. */
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {
@@ -114,10 +137,10 @@ export const VERIFY =
   'query($token:String!){verifyToken(token:$token){valid reason subject{id username roles}}}';
 
 /** Asks a server one thing that must go well. */
-export async function ask(server, query, variables) {
+export async function ask(server, query, variables, headers = {}) {
   const response = await fetch(server.graphqlUrl, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors } = await response.json();

@@ -137,7 +137,10 @@ function oauthCallerOf(
 ): OAuthCaller {
   return {
     proof: caller.proof,
-    client: clientOf(app, request, response, caller),
+    // Asked of few.
+    get client() {
+      return clientOf(app, request, response, caller);
+    },
     asService: () => ({
       client: clientOf(app, request, response, { ...caller, proof: 'service token' }),
       network: caller.origin.network,

@@ -32,19 +32,21 @@ export function introspectionOf(
 ): Introspection {
   if (!subject || !claims) return INACTIVE;
   const { type, externalId, username, email, role, roles, permissions } = subject;
-  const said: Record<string, unknown> = { ...claims, ...known, ...(username === null ? {} : { username }) };
-  const told = TOLD.filter((name) => said[name] !== undefined).map((name) => [name, said[name]]);
-  return {
+  // Asked of every introspection: nothing is put together to be taken apart again.
+  const answer: { active: true } & Record<string, unknown> = {
     active: true,
     scope: scopes.join(' '),
     token_type: 'Bearer',
-    ...(Object.fromEntries(told) as object),
-    role,
-    roles,
-    permissions,
-    subject_type: type,
-    ...(externalId === undefined ? {} : { external_id: externalId, ...(email === null ? {} : { email }) }),
   };
+  const said: Record<string, unknown> = claims as Record<string, unknown>;
+  const own: Record<string, unknown> = username === null ? known : { ...known, username };
+  for (const name of TOLD) {
+    const value = name in own ? own[name] : said[name];
+    if (value !== undefined) answer[name] = value;
+  }
+  Object.assign(answer, { role, roles, permissions, subject_type: type });
+  if (externalId === undefined) return answer;
+  return { ...answer, external_id: externalId, ...(email === null ? {} : { email }) };
 }
 
 /** What is added where a service was named, which the subject may have access to. */

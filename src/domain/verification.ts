@@ -144,15 +144,30 @@ function verify(
 const verifyElsewhere = (deps: VerificationDeps, token: string) =>
   deps.issuers.isEmpty || remembersToken(deps, token) ? undefined : deps.issuers.verify(token);
 
-/** Up to 100 answers in the order of the questions. @throws {AuthError} as {@link verifyToken} */
-export async function verifyTokens(
+/** Up to 100 answers in the order of the questions; all are looked at, whatever comes of one. @throws {AuthError} as {@link verifyToken} */
+export function verifyTokens(
   deps: VerificationDeps,
   asker: Asker,
   questions: readonly TokenQuestion[],
-): Promise<TokenAnswer[]> {
+): TokenAnswer[] | Promise<TokenAnswer[]> {
   if (questions.length > MOST_AT_ONCE)
     throw badInput([{ name: 'requests', message: `Must have at most ${MOST_AT_ONCE} entries.` }]);
-  return Promise.all(questions.map(async (question) => verifyToken(deps, asker, question)));
+  const answers = questions.map((question) => attempt(deps, asker, question));
+  return answers.every((one): one is TokenAnswer => !(one instanceof Promise))
+    ? answers
+    : Promise.all(answers.map(async (one) => one));
+}
+
+function attempt(
+  deps: VerificationDeps,
+  asker: Asker,
+  question: TokenQuestion,
+): TokenAnswer | Promise<TokenAnswer> {
+  try {
+    return verifyToken(deps, asker, question);
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
 }
 
 function answer(

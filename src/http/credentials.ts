@@ -25,8 +25,12 @@ const isAuthorization = (name: string) => name.length === 13 && name.toLowerCase
 function bearerOf(request: IncomingMessage): string | undefined {
   const header = request.headers.authorization;
   if (header === undefined) return undefined;
+  return countAuthorizations(request) === 1 ? (BEARER.exec(header)?.[1] ?? UNREADABLE) : UNREADABLE;
+}
+
+/** How many Authorization headers came along; Node shows the first one only. */
+export function countAuthorizations({ rawHeaders }: IncomingMessage): number {
   let seen = 0;
-  for (let at = 0; at < request.rawHeaders.length; at += 2)
-    if (isAuthorization(request.rawHeaders[at] ?? '')) seen++;
-  return seen === 1 ? (BEARER.exec(header)?.[1] ?? UNREADABLE) : UNREADABLE;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isAuthorization(rawHeaders[at] ?? '')) seen++;
+  return seen;
 }

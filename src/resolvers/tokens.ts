@@ -15,6 +15,11 @@ export const leanQueries = {
     question: TokenQuestion,
     context: Context,
   ): TokenVerification | Promise<TokenVerification> => verifyToken(context.app, context, question),
+  verifyTokens: (
+    _root: unknown,
+    { requests }: { requests: TokenQuestion[] },
+    context: Context,
+  ): TokenVerification[] | Promise<TokenVerification[]> => verifyTokens(context.app, context, requests),
 };
 
 /** Whether tokens may be trusted, and the keys that sign them. */
@@ -46,12 +51,12 @@ export class TokensResolver {
 
   @Directive('@tag(name: "internal")')
   @Query(() => [TokenVerification], { description: 'Up to 100 verifications at once, answers in order.' })
-  async verifyTokens(
+  verifyTokens(
     @Arg('requests', () => [TokenVerificationRequest], { description: 'What is asked.' })
     requests: TokenVerificationRequest[],
     @Ctx() context: Context,
-  ): Promise<TokenVerification[]> {
-    return verifyTokens(context.app, context, requests);
+  ): TokenVerification[] | Promise<TokenVerification[]> {
+    return leanQueries.verifyTokens(undefined, { requests }, context);
   }
 
   @FieldResolver(() => User, {

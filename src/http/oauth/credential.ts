@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServiceActor } from '../../domain/access.js';
+import { countAuthorizations } from '../credentials.js';
 import { OAuthError } from './errors.js';
 import type { Form } from './form.js';
 
@@ -15,10 +16,9 @@ export interface Credential {
  * @throws {OAuthError} invalid_request for more than one
  */
 export function credentialOf(request: IncomingMessage, form: Form): Credential | undefined {
-  const headers = request.rawHeaders.filter((text, at) => at % 2 === 0 && /^authorization$/i.test(text));
   const secret = form.get('client_secret');
   // RFC 6749 §2.3: never more than one method.
-  if (headers.length + (secret === undefined ? 0 : 1) > 1)
+  if (countAuthorizations(request) + (secret === undefined ? 0 : 1) > 1)
     throw new OAuthError('invalid_request', 'One way to prove a service at a time.');
   if (secret !== undefined) return { scheme: 'form', name: form.get('client_id') ?? '', token: secret };
   return headerCredential(request.headers.authorization);

@@ -18,11 +18,17 @@ export async function readForm(request: IncomingMessage): Promise<Form> {
     throw new OAuthError('invalid_request', 'Send application/x-www-form-urlencoded in UTF-8.', 415);
   }
   const text = (await readBytes(request, MOST_BYTES)).toString('utf8');
-  const parameters = [...new URLSearchParams(text)];
-  if (parameters.length > MOST_PARAMETERS) throw new OAuthError('invalid_request', 'Too many parameters.');
-  const repeated = new Set(parameters.map(([name]) => name)).size < parameters.length;
-  if (repeated) throw new OAuthError('invalid_request', 'A parameter may be sent once only.');
-  return new Map(parameters.filter(([, value]) => value !== ''));
+  return readParameters(new URLSearchParams(text));
+}
+
+function readParameters(parameters: URLSearchParams): Form {
+  const form = new Map<string, string>();
+  for (const [name, value] of parameters) form.set(name, value);
+  if (parameters.size > MOST_PARAMETERS) throw new OAuthError('invalid_request', 'Too many parameters.');
+  if (form.size < parameters.size)
+    throw new OAuthError('invalid_request', 'A parameter may be sent once only.');
+  for (const [name, value] of form) if (value === '') form.delete(name);
+  return form;
 }
 
 /** A parameter that must be there. @throws {OAuthError} invalid_request */

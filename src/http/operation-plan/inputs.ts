@@ -1,7 +1,9 @@
 import {
   coerceInputValue,
   getArgumentValues,
+  isInputObjectType,
   isInputType,
+  isListType,
   isNonNullType,
   Kind,
   typeFromAST,
@@ -9,7 +11,10 @@ import {
   type FieldNode,
   type GraphQLArgument,
   type GraphQLField,
+  type GraphQLInputField,
+  type GraphQLInputObjectType,
   type GraphQLInputType,
+  type GraphQLLeafType,
   type GraphQLSchema,
   type OperationDefinitionNode,
   type ValueNode,
@@ -19,8 +24,12 @@ import {
 export interface Slot {
   readonly name: string;
   readonly type: GraphQLInputType;
+  readonly read: Read;
   readonly defaultValue: ValueNode | undefined;
 }
+
+/** Brings a value into the form of its type; undefined for one that is not of it. */
+type Read = (value: unknown) => unknown;
 
 /** The variables that an operation declares. */
 export const slotsOf = (
@@ -29,7 +38,7 @@ export const slotsOf = (
 ): Slot[] =>
   variableDefinitions.flatMap(({ variable, type: node, defaultValue }) => {
     const type = typeFromAST(schema, node as never);
-    return isInputType(type) ? [{ name: variable.name.value, type, defaultValue }] : [];
+    return isInputType(type) ? [{ name: variable.name.value, type, read: readerOf(type), defaultValue }] : [];
   });
 
 /** The values of variables as resolvers get them; undefined where one is not of its type. */
@@ -38,17 +47,95 @@ export function coerce(
   given: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> | undefined {
   const values = Object.create(null) as Record<string, unknown>;
-  let faults = 0;
-  const refuse = () => {
-    faults++;
-  };
-  for (const { name, type, defaultValue } of slots) {
-    if (Object.hasOwn(given, name)) values[name] = coerceInputValue(given[name], type, refuse);
-    else if (defaultValue) values[name] = valueFromAST(defaultValue, type);
-    else if (isNonNullType(type)) refuse();
-    if (faults > 0) return undefined;
+  for (const { name, type, read, defaultValue } of slots) {
+    let value: unknown;
+    if (Object.hasOwn(given, name)) value = read(given[name]);
+    else if (defaultValue) value = valueFromAST(defaultValue, type);
+    else if (isNonNullType(type)) return undefined;
+    else continue;
+    if (value === undefined) return undefined;
+    values[name] = value;
   }
   return values;
+}
+
+/** What `coerceInputValue` does where it finds no fault, without the path that it would tell of one. */
+function readerOf(type: GraphQLInputType): Read {
+  if (isNonNullType(type)) {
+    const inner = readerOf(type.ofType);
+    return (value) => (value === null ? undefined : inner(value));
+  }
+  const read = isListType(type)
+    ? listReader(type.ofType)
+    : isInputObjectType(type)
+      ? objectReader(type)
+      : leafReader(type);
+  return (value) => (value === null || value === undefined ? null : read(value));
+}
+
+const leafReader =
+  (type: GraphQLLeafType): Read =>
+  (value) => {
+    try {
+      return type.parseValue(value) as unknown;
+    } catch {
+      return undefined;
+    }
+  };
+
+function listReader(type: GraphQLInputType): Read {
+  const inner = readerOf(type);
+  return (value) => {
+    if (!Array.isArray(value)) {
+      const only = inner(value);
+      return only === undefined ? undefined : [only];
+    }
+    const items = value.map(inner);
+    return items.includes(undefined) ? undefined : items;
+  };
+}
+
+function objectReader(type: GraphQLInputObjectType): Read {
+  if (type.isOneOf) return (value) => readSlowly(type, value);
+  // Made when they are first asked for, as an input object may be inside itself.
+  let members: ReadonlyMap<string, Member> | undefined;
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    members ??= new Map(Object.values(type.getFields()).map((field) => [field.name, memberOf(field)]));
+    return readMembers(members, value as Record<string, unknown>);
+  };
+}
+
+interface Member {
+  readonly read: Read;
+  readonly defaultValue: unknown;
+  readonly isRequired: boolean;
+}
+
+const memberOf = ({ type, defaultValue }: GraphQLInputField): Member => ({
+  read: readerOf(type),
+  defaultValue,
+  isRequired: isNonNullType(type),
+});
+
+function readMembers(
+  members: ReadonlyMap<string, Member>,
+  given: Record<string, unknown>,
+): Record<string, unknown> | undefined {
+  for (const name of Object.keys(given)) if (!members.has(name)) return undefined;
+  const values: Record<string, unknown> = {};
+  for (const [name, { read, defaultValue, isRequired }] of members) {
+    const value = given[name] === undefined ? defaultValue : read(given[name]);
+    if (value !== undefined) values[name] = value;
+    else if (isRequired || given[name] !== undefined) return undefined;
+  }
+  return values;
+}
+
+function readSlowly(type: GraphQLInputType, given: unknown): unknown {
+  let faults = 0;
+  const value = coerceInputValue(given, type, () => faults++);
+  return faults > 0 ? undefined : value;
 }
 
 /** Where an argument comes from: a variable, or else its default. */
