@@ -120,7 +120,7 @@ const answerOf = ({ status, headers, body }: HTTPGraphQLResponse): Answer => ({
 });
 
 /**
- * Every answer of the graph leaves here, whichever way it came about; `progress` says what was executed, and with which errors.
+ * Every answer of the graph leaves here, whichever way it came about.
  *
  * It has status 200 where the client reads application/json: there the errors say what happened (GraphQL over HTTP §6.4.1).
  * application/graphql-response+json keeps the status that Apollo gives.

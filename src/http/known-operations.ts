@@ -11,7 +11,7 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { isPromise, planOf, type Plan } from './operation-plan.js';
-import { present, type Answering, type Progress } from './present-errors.js';
+import { present, type Answering } from './present-errors.js';
 
 /**
  * The short way for operations that are sent again and again. Apollo Server parses, validates and measures a document; when it has
@@ -172,7 +172,7 @@ function write(running: Running, result: ExecutionResult | undefined): Answer | 
   if (!result) return undefined;
   const { data } = result;
   const errors = result.errors && presented(running, result.errors);
-  noteEnd(running, errors);
+  running.context.progress.isGraphQL = true;
   return {
     status: undefined,
     headers: running.headers,
@@ -182,9 +182,3 @@ function write(running: Running, result: ExecutionResult | undefined): Answer | 
 
 const presented = ({ schema, known, asked, context }: Running, errors: readonly GraphQLError[]) =>
   present({ ...known, schema, request: asked, contextValue: context }, errors);
-
-function noteEnd({ known, context: { progress } }: Running, errors: Progress['errors']): void {
-  progress.isGraphQL = true;
-  progress.operation = known.operation;
-  progress.errors = errors;
-}

@@ -10,7 +10,6 @@ import {
   type DocumentNode,
   type GraphQLError,
   type GraphQLFormattedError,
-  type OperationDefinitionNode,
   type VariableDefinitionNode,
 } from 'graphql';
 import type { Logger } from 'pino';
@@ -25,14 +24,10 @@ export interface Answering {
   readonly progress: Progress;
 }
 
-/** What has become of a request; whole when it is answered, whichever way it went. */
+/** How far a request has come. */
 export interface Progress {
   /** Set once the request was understood as GraphQL, so that its errors are the graph's and not HTTP's. */
   isGraphQL: boolean;
-  /** What was executed; undefined where it did not come to that. */
-  operation?: OperationDefinitionNode | undefined;
-  /** What the caller is told has gone wrong. */
-  errors?: readonly GraphQLFormattedError[] | undefined;
 }
 
 /** What is asked of a request whose errors are presented. */
@@ -62,16 +57,14 @@ const NO_SUBSCRIPTIONS: GraphQLFormattedError = {
 export const presentErrors: GraphQLRequestListener<Answering> = {
   willSendResponse(request) {
     // Not there, whatever its type says, where no document came along.
-    const isGraphQL = Boolean(request.source);
+    request.contextValue.progress.isGraphQL = Boolean(request.source);
     const { body } = request.response;
-    const errors = request.errors && present(request, request.errors);
-    if (errors && body.kind === 'single') body.singleResult.errors = errors;
-    Object.assign(request.contextValue.progress, { isGraphQL, operation: request.operation, errors });
+    if (request.errors && body.kind === 'single') body.singleResult.errors = present(request, request.errors);
     return Promise.resolve();
   },
 };
 
-/** The errors of one answer, as its caller may read them; what nobody expected goes to the log. */
+/** The errors of one answer, as its caller may read them; they are counted, and what nobody expected goes to the log. */
 export function present(request: Request, errors: readonly GraphQLError[]): GraphQLFormattedError[] {
   const told = withoutRepeats(errors);
   const rest = told.filter(
