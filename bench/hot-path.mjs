@@ -30,7 +30,7 @@ const PROMISES = [
   ['verifyToken', 'apollo { __typename }', 1.4],
   ['verifyToken, with bearer', 'apollo { __typename }', 1.4],
   ['verifyToken', 'fastify-jwt', 0.9],
-  ['introspect', 'node:http', 0.5],
+  ['introspect', 'node:http of a form', 0.5],
   ['verifyTokens of 100', 'verifyToken', 1 / 12],
 ];
 

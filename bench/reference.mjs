@@ -13,9 +13,7 @@ const SDL = `
   type TokenVerification { valid: Boolean! reason: String subject: Subject }
   type Query { verifyToken(token: String!): TokenVerification }`;
 
-await { http, graphql, apollo }[process.argv[2]]();
-
-/** Reads a body as JSON, and answers JSON. */
+/** Reads a body, JSON or a form, and answers JSON. */
 function http() {
   serve(() => ({ data: { verifyToken: verified } }));
 }
@@ -52,6 +50,8 @@ async function apollo() {
   });
 }
 
+const read = (text) => (text.startsWith('{') ? JSON.parse(text) : new URLSearchParams(text).get('token'));
+
 function serve(answer) {
   createServer((request, response) => {
     const chunks = [];
@@ -59,7 +59,9 @@ function serve(answer) {
     request.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8');
       response.setHeader('content-type', 'application/json; charset=utf-8');
-      response.end(JSON.stringify(text === '' ? {} : answer(JSON.parse(text))));
+      response.end(JSON.stringify(text === '' ? {} : answer(read(text))));
     });
   }).listen(port, '127.0.0.1');
 }
+
+await { http, graphql, apollo }[process.argv[2]]();

@@ -18,6 +18,12 @@ export async function startReferences({ server, scene, peers, redis }) {
   const [bare, graphql, apollo] = [await start('http'), await start('graphql'), await start('apollo')];
   const jobs = {
     'node:http': { ...scene.jobs.verifyToken, server: bare },
+    'node:http of a form': {
+      ...scene.jobs.introspect,
+      server: bare,
+      url: bare.graphqlUrl,
+      expectText: '"valid":true',
+    },
     'node:http and graphql-js': { ...scene.jobs.verifyToken, server: graphql },
     'apollo { __typename }': {
       server: apollo,
