@@ -265,7 +265,7 @@ async function answerForService(
   const { claims, rejection } = await verifyServiceJwt(deps, question.token);
   requireMayAskOf(asker, question.token, claims?.sub);
   if (rejection !== undefined) return refused(deps, asker, question, claims, rejection);
-  const fault = faultAt(deps, question, claims);
+  const fault = faultAt(deps, asker, question, claims);
   if (fault !== undefined) return refused(deps, asker, question, claims, fault);
   const scopes = scopesOf(claims);
   const { sub: id, client_id: username, iss: issuer } = claims;
@@ -285,12 +285,15 @@ async function answerForService(
 
 const scopesOf = ({ scope }: ServiceClaims): string[] => scope.split(' ').filter((one) => one !== '');
 
+/** It was made for one service: another one that asks about the token alone was shown what is not meant for it. */
 function faultAt(
   { catalogue }: VerificationDeps,
-  { serviceId, requires }: Question,
+  { actor }: Asker,
+  { serviceId, tokenOnly, requires }: Question,
   claims: ServiceClaims,
 ): Rejection | undefined {
-  if (serviceId !== undefined && catalogue.service(serviceId)?.name !== claims.aud) return 'WRONG_AUDIENCE';
+  const about = serviceId ?? (tokenOnly === true && actor.kind === 'service' ? actor.id : undefined);
+  if (about !== undefined && catalogue.service(about)?.name !== claims.aud) return 'WRONG_AUDIENCE';
   const scopes = new Set(scopesOf(claims));
   return requires?.every((permission) => scopes.has(permission)) === false ? 'MISSING_PERMISSION' : undefined;
 }

@@ -149,12 +149,13 @@ async function decide(deps: CoprocessorDeps, envelope: Envelope, client: Client)
   );
 }
 
-const SCHEME = /^\s*([^\s,]+)/;
+/** Also behind what stands for another scheme: some who read it take whatever follows the word. */
+const MEANT = /(?:^|[\s,])bearer(?:[\s,]|$)/i;
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
 
 /** The bearer among the values of Authorization: undefined where none is meant to be one, '' for what cannot be read as a single one. */
 function bearerIn(values: readonly string[]): string | undefined {
-  const isMeant = values.some((value) => SCHEME.exec(value)?.[1]?.toLowerCase() === 'bearer');
+  const isMeant = values.some((value) => MEANT.test(value));
   if (!isMeant && values.length < 2) return undefined;
   return values.length === 1 ? (BEARER.exec((values[0] ?? '').trim())?.[1] ?? '') : '';
 }

@@ -51,6 +51,8 @@ export function openStreams(app: App): Streams {
     const service = await requireService(app, request, client, network);
     if (request.method === 'HEAD') return void begin(response).end();
     const place = await placeOf(app, request);
+    // It went while it was looked up, and nothing will say so again.
+    if (response.destroyed) return;
     requireRoom(readers, service, state.isClosed);
     const reader = { response, service, isReady: false, stuckSince: undefined, ...place };
     readers.add(reader);

@@ -5,7 +5,7 @@ import { ServiceAccess } from './service-access.js';
 
 /** Of `tokenOnly`, wherever it is asked. */
 export const TOKEN_ONLY =
-  'Asks about the token alone: a service that names no service is then told of it without regard to its own access. Not looked at where a service is named.';
+  'Asks about the token alone: a service that names no service is then told of it without regard to its own access; the JWT of another service is good for the service alone that it was made for. Not looked at where a service is named.';
 
 /** One question of `verifyTokens`. */
 @InputType({ description: 'One token to verify, and for what.' })

@@ -199,6 +199,16 @@ describe('the JWT of a service', () => {
     await desk.deleteService(clash.serviceId);
   });
 
+  it('is nothing to a service that it was not made for, however that one asks', async () => {
+    const jwt = await jwtOf(app, plain, { audience: other.name });
+    const query = 'query ($token: String!) { verifyToken(token: $token, tokenOnly: true) { valid reason } }';
+    const asked = async ({ token }: Holder) =>
+      (await app.graphql(query, { token: jwt }, { bearer: token })).data['verifyToken'];
+    expect(await asked(other)).toEqual({ valid: true, reason: null });
+    for (const holder of [plain, strong])
+      expect(await asked(holder)).toEqual({ valid: false, reason: 'WRONG_AUDIENCE' });
+  });
+
   it('is not for a service that is disabled, and carries no more than its token', async () => {
     const shut = await desk.register();
     await desk.setStatus(shut.serviceId, 'DISABLED');

@@ -274,6 +274,8 @@ describe('headers that somebody wrote by hand', () => {
       (token: string) => ({ Authorization: [`Bearer ${token}`], authorization: ['Basic x'] }),
     ],
     ['as a list in one value', (token: string) => ({ authorization: [`Bearer ${token}, Bearer other`] })],
+    ['behind another scheme', (token: string) => ({ authorization: [`Basic YTpi, Bearer ${token}`] })],
+    ['behind a comma', (token: string) => ({ authorization: [`, Bearer ${token}`] })],
     ['with a tab', (token: string) => ({ authorization: [`Bearer\t${token}`] })],
     ['without a token', () => ({ authorization: ['Bearer'] })],
   ])('let nobody in with a bearer %s', async (_what, headers) => {

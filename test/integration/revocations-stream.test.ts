@@ -38,8 +38,8 @@ afterAll(async () => {
   await redis.stop();
 });
 
-const listen = async (from?: string, door: TestApp = app): Promise<Following> => {
-  const one = await follow(door, basic(reader), from);
+const listen = async (from?: string, door: TestApp = app, holder = reader): Promise<Following> => {
+  const one = await follow(door, basic(holder), from);
   following = [...following, one];
   return one;
 };
@@ -253,6 +253,28 @@ describe('the stream of revocations', () => {
     });
     for (const response of readers) response.destroy();
     await there.close();
+  });
+
+  it('keeps no place for whoever has gone before it began', async () => {
+    const holder = await holderOf(desk);
+    const { port } = new URL(app.url);
+    const lines = ['GET /revocations HTTP/1.1', 'host: x', `authorization: Bearer ${holder.token}`];
+    // Beyond all that was heard, so that PostgreSQL is asked first; and that takes its time.
+    const asking = `${[...lines, 'last-event-id: 999999999999999'].join('\r\n')}\r\n\r\n`;
+    const served = () => fetch(`${app.url}/health/live`);
+    await scene.look('begin');
+    await scene.look('lock table revocations in access exclusive mode');
+    const knock = async () => {
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+      await new Promise((done) => socket.write(asking, done));
+      return socket;
+    };
+    const sockets = await Promise.all(Array.from({ length: 120 }, knock));
+    await served();
+    await Promise.all(sockets.map((socket) => once(socket.resetAndDestroy(), 'close')));
+    await served();
+    await scene.look('commit');
+    await until('there is a place', async () => (await listen(undefined, app, holder)).status === 200);
   });
 
   it('ends when the time of its service token is over', async () => {

@@ -1442,7 +1442,7 @@ export type TokenVerificationRequest = {
   readonly serviceId?: InputMaybe<Scalars['ID']['input']>;
   /** The access token, without "Bearer". */
   readonly token: Scalars['String']['input'];
-  /** Asks about the token alone: a service that names no service is then told of it without regard to its own access. Not looked at where a service is named. */
+  /** Asks about the token alone: a service that names no service is then told of it without regard to its own access; the JWT of another service is good for the service alone that it was made for. Not looked at where a service is named. */
   readonly tokenOnly?: Scalars['Boolean']['input'];
 };
 
