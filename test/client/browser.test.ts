@@ -97,6 +97,41 @@ test('whoever signs in is known by every request to the graph, and by none to an
   ]);
 });
 
+test('a token goes by where a request is really sent: by the base of the page, and in whatever frame it was made', async () => {
+  const page = globalThis as { document?: { baseURI: string } };
+  const sent: (string | null)[] = [];
+  const fetching: typeof fetch = (_input, init) => {
+    sent.push(new Headers(init?.headers).get('authorization'));
+    return Promise.resolve(Response.json({}));
+  };
+  page.document = { baseURI: 'https://elsewhere.test/' };
+  try {
+    const session = createSession({ url, storage: memoryStorage(), name: randomUUID(), fetch: fetching });
+    sessions.push(session);
+    await session.accept(makeService().payload());
+    await session.fetch('/notes');
+    await session.fetch({ url: 'https://elsewhere.test/', toString: () => '[object Request]' } as Request);
+    await session.fetch(url);
+  } finally {
+    delete page.document;
+  }
+  expect(sent).toEqual([null, null, expect.stringMatching(/^Bearer /)]);
+});
+
+test('an answer that comes a line at a time is handed over before its end', async () => {
+  const lines = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('{"n":1}\n')),
+  });
+  const answer = new Response(lines, { headers: { 'content-type': 'application/x-ndjson' } });
+  const fetching: typeof fetch = () => Promise.resolve(answer);
+  const session = createSession({ url, storage: memoryStorage(), name: randomUUID(), fetch: fetching });
+  sessions.push(session);
+  await session.accept(makeService().payload());
+  const reader = (await session.fetch(url)).body?.getReader();
+  expect((await reader?.read())?.value).toHaveLength(8);
+  await reader?.cancel();
+});
+
 test('a hundred requests when the token is due exchange it once, without showing the old one', async () => {
   const service = makeService();
   const { session, later } = openTab(service);

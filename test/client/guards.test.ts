@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { request as rawRequest } from 'node:http';
+import { createServer, request as rawRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { createAuthClient, type AuthClient } from '@authgraph/client';
+import { requireAuth } from '@authgraph/client/express';
 import {
   AuthClientModule,
   AuthClientService,
@@ -143,6 +145,21 @@ describe.each([
   });
 });
 
+test('whoever answers before it is known who asks brings nobody down', async () => {
+  const guard = requireAuth(client);
+  let told: (error: unknown) => void = () => undefined;
+  const error = new Promise((resolve) => (told = resolve));
+  const server = createServer((request, response) => {
+    guard(request, response, told);
+    response.end('too late');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  expect(await response.text()).toBe('too late');
+  expect(await error).toMatchObject({ code: 'UNAUTHENTICATED' });
+  await new Promise((resolve) => server.close(resolve));
+});
+
 describe('a NestJS service', () => {
   let app: Running;
   beforeAll(async () => (app = await startNestjs({ ...client, close: () => undefined })));
@@ -244,6 +261,35 @@ describe('a field of a NestJS resolver', () => {
     auth.feed.revoke({ kind: 'subject', key: sub, status: 'DELETED', version: 2 });
     const gone = bearer(auth.token({ sub }));
     await until('it is heard', async () => (await ask('{ added }', gone)) === 'ACCOUNT_DELETED');
+  });
+
+  test('is guarded where it asks for something, in a class that is open', async () => {
+    @Public()
+    class Open {
+      free() {
+        return 'free';
+      }
+
+      @RequirePermissions('records:write')
+      added() {
+        return 'added';
+      }
+
+      @RequireSelf('id')
+      own() {
+        return 'own';
+      }
+    }
+    const req = { headers: {}, rawHeaders: [] };
+    const enter = async (name: keyof Open) => {
+      const handler = Reflect.get(Open.prototype, name);
+      const context = new ExecutionContextHost([null, {}, { req }], Open, handler);
+      context.setType('graphql');
+      return new AuthGuard(client, new Reflector()).canActivate(context);
+    };
+    expect(await enter('free')).toBe(true);
+    for (const name of ['added', 'own'] as const)
+      await expect(enter(name)).rejects.toMatchObject({ status: 401 });
   });
 
   test('is for the services that it names', async () => {

@@ -97,6 +97,10 @@ describe('a service that asks the auth service', () => {
     expect(await there.verify(token)).toMatchObject(known);
     expect(await there.verifyRemote(token)).toMatchObject(known);
     expect((await client.verify(token)).valid).toBe(false);
+    // Nor by asking, whatever this client knows of keys, nor at a service that it names.
+    expect((await client.verifyRemote(token)).reason).toBe('WRONG_AUDIENCE');
+    const elsewhere = there.verify(token, { serviceId: holder.serviceId });
+    await expect(elsewhere).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await desk.setStatus(holder.serviceId, 'DISABLED');
     const reason = () => there.verify(token).then((answer) => answer.reason ?? undefined);
     expect(await until('it is heard', reason, 1500)).toBe('SUBJECT_DISABLED');

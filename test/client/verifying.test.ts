@@ -274,6 +274,34 @@ describe('a token of another issuer', () => {
     expect(asksOf()).toHaveLength(1);
   });
 
+  test('is not trusted for an issuer that is not named, whatever the service says of it', async () => {
+    auth.answerWith(answerOf);
+    // Without keys a client can tell no token from another, and asks.
+    const withoutKeys: typeof fetch = (input, init) =>
+      new Request(input).url.endsWith('jwks.json') ? Promise.reject(new Error('away')) : fetch(input, init);
+    const options = { url: auth.url, serviceToken: auth.serviceToken, fetch: withoutKeys };
+    for (const [foreignIssuers, expected] of [
+      ['refuse', 'UNTRUSTED_ISSUER'],
+      [['https://stranger.test'], 'UNTRUSTED_ISSUER'],
+      [[elsewhere], null],
+    ] as const) {
+      const client = createAuthClient({ ...options, foreignIssuers });
+      clients.push(client);
+      const answers = await Promise.all([client.verify(theirs()), client.verifyRemote(theirs())]);
+      expect(answers.map(({ reason }) => reason)).toEqual([expected, expected]);
+    }
+  });
+
+  test('is not good at a service for having been good for itself', async () => {
+    const { client } = await clientOf();
+    auth.answerWith(answerOf);
+    const token = theirs();
+    expect((await client.verify(token)).valid).toBe(true);
+    auth.answerWith(() => no('NO_SERVICE_ACCESS'));
+    for (const serviceId of ['', 'self'])
+      expect((await client.verify(token, { serviceId })).reason).toBe('NO_SERVICE_ACCESS');
+  });
+
   test('has a guard say "later" where its issuer cannot be asked, and not "sign in again"', async () => {
     const { client } = await clientOf();
     auth.answerWith(() => no('ISSUER_UNAVAILABLE'));

@@ -20,9 +20,12 @@ export function authorizationOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeader
   return found.length > 0 ? found : undefined;
 }
 
-/** Answers with an error of this library. @returns whether it was one */
-export function sendError(response: ServerResponse, error: unknown): error is AuthClientError {
-  if (!(error instanceof AuthClientError)) return false;
+/**
+ * Answers with an error of this library. @returns whether it has: not where it is another's, nor where an answer has begun, as
+ * somebody lost patience meanwhile
+ */
+export function sendError(response: ServerResponse, error: unknown): boolean {
+  if (!(error instanceof AuthClientError) || response.headersSent) return false;
   const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
   response.writeHead(error.status, { ...headers, ...error.headers });
   response.end(JSON.stringify(error));

@@ -31,6 +31,8 @@ export interface Parts {
   /** Takes down what this client itself has ended. */
   readonly end: (id: string) => void;
   readonly local: Local;
+  /** Whether the service is asked about tokens of this issuer. */
+  readonly asksForeign: (issuer: unknown) => boolean;
   readonly remote: Remote;
   readonly standing: Standing;
   /** Counts whatever could change what is thought of a token. */
@@ -52,6 +54,7 @@ export function openParts(settings: Settings): Parts {
   const announce = announcer(settings.onEvent);
   const telemetry = openTelemetry();
   const look = () => standing.look();
+  const asksForeign = asksForeignOf(settings);
 
   const tellKeys = once(true, (isUp) => announce({ type: 'keys', state: isUp ? 'up' : 'failing' }));
   const jwksUrl = `${base}/.well-known/jwks.json`;
@@ -88,13 +91,12 @@ export function openParts(settings: Settings): Parts {
     observe: telemetry.observe,
   });
   return {
-    ...{ settings, feed: keeper.feed, standing, telemetry, transport, serviceAnswers },
+    ...{ settings, feed: keeper.feed, standing, telemetry, transport, serviceAnswers, asksForeign },
     end: (id) => keeper.end(id),
     newsCount: () => keeper.feed.newsCount() + keys.fetchCount(),
     answers: new LRUCache({ max: settings.cacheSize }),
     local: openLocal({
-      ...{ keys, expected: expected.get, remembered: settings.cacheSize },
-      asksForeign: asksForeign(settings),
+      ...{ keys, expected: expected.get, remembered: settings.cacheSize, asksForeign },
     }),
     remote: openRemote({ transport, base, serviceToken, serviceName: settings.serviceName, monotonic }),
     close() {
@@ -122,7 +124,7 @@ function expectedOf(
   return { get: () => found, close: discovery.close };
 }
 
-const asksForeign =
+const asksForeignOf =
   ({ foreignIssuers }: Settings) =>
   (issuer: unknown): boolean =>
     typeof foreignIssuers === 'string' ? foreignIssuers === 'ask' : foreignIssuers.includes(issuer as string);

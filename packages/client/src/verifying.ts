@@ -100,8 +100,9 @@ async function askOrTrust(
   const { requires, ...where } = question;
   try {
     const before = noteOf(parts, found);
-    // A service's JWT is for this service, and asked about there.
-    const isOurs = typeof found !== 'string' && found.serviceTokenId !== undefined;
+    // A service's JWT is for this service, and asked about there, unless another one is named.
+    const isOurs =
+      typeof found !== 'string' && found.serviceTokenId !== undefined && where.serviceId === undefined;
     const answer = await askFor(parts, token, isOurs ? { service: 'self' } : where);
     remember(parts, keyOf(digest, where), answer, before, found);
     return told(parts, 'remote', requiring(answer, requires));
@@ -112,9 +113,11 @@ async function askOrTrust(
   }
 }
 
-/** Asks the service, and takes down whether it answered. */
+/** Asks the service, and takes down whether it answered. It may trust issuers that this client does not. */
 export async function askFor(parts: Parts, token: string, question: Question): Promise<TokenVerification> {
-  return asking(parts, () => parts.remote.verify(token, question));
+  const answer = await asking(parts, () => parts.remote.verify(token, question));
+  const isUnwanted = answer.subject?.type === 'EXTERNAL' && !parts.asksForeign(answer.issuer);
+  return isUnwanted ? refusal('UNTRUSTED_ISSUER') : answer;
 }
 
 /** Runs a call of the service, and takes down whether it answered. */
@@ -150,7 +153,7 @@ function noteOf({ feed, settings }: Parts, found: Finding, topic: Topic = 'servi
 }
 
 const keyOf = (digest: string, { serviceId, service }: Question): string =>
-  `${digest} ${serviceId ?? service ?? ''}`;
+  `${digest} ${serviceId === undefined ? (service ?? '') : `=${serviceId}`}`;
 
 /**
  * A yes to one of our own tokens, of whose end the feed tells, and only while it does. Also one to a token of another issuer: of its

@@ -15,8 +15,8 @@ export interface FetchingDeps {
   readonly fetch: typeof fetch;
   /** Origins that the token is shown to. */
   readonly origins: ReadonlySet<string>;
-  /** What relative addresses are relative to. */
-  readonly base: string;
+  /** What relative addresses are relative to, at the time. */
+  readonly base: () => string;
 }
 
 /**
@@ -25,8 +25,7 @@ export interface FetchingDeps {
  */
 export function fetchWith({ bearer, fetch, origins, base }: FetchingDeps): typeof fetch {
   return async (input, init) => {
-    const address = input instanceof Request ? input.url : String(input);
-    const isOurs = origins.has(new URL(address, base).origin);
+    const isOurs = origins.has(new URL(addressOf(input), base()).origin);
     const token = isOurs ? await bearer.accessToken() : undefined;
     if (token === undefined) return fetch(input, init);
     const again = input instanceof Request ? input.clone() : input;
@@ -38,6 +37,10 @@ export function fetchWith({ bearer, fetch, origins, base }: FetchingDeps): typeo
     return renewed === undefined ? response : fetch(again, withToken(again, init, renewed));
   };
 }
+
+/** A request made in another frame is no instance of this one's. */
+const addressOf = (input: Parameters<typeof fetch>[0]): string =>
+  typeof input === 'object' && 'url' in input ? input.url : String(input);
 
 function withToken(
   input: Parameters<typeof fetch>[0],
@@ -52,12 +55,13 @@ function withToken(
 /** A stream can be sent once. */
 const isSpent = (init: RequestInit | undefined): boolean => init?.body instanceof ReadableStream;
 
+/** One JSON text. What comes as a stream of them, a line at a time, ends when it ends, and is not waited for. */
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
+
 /** The code by which an answer says who was not let in: of the graph, of a guard of this library, or of HTTP alone. */
 async function codeOf(response: Response): Promise<string | undefined> {
-  const told =
-    response.headers.get('content-type')?.includes('json') === true
-      ? await readCode(response.clone())
-      : undefined;
+  const isJson = JSON_TYPE.test(response.headers.get('content-type') ?? '');
+  const told = isJson ? await readCode(response.clone()) : undefined;
   return told ?? (response.status === 401 ? 'UNAUTHENTICATED' : undefined);
 }
 

@@ -79,7 +79,7 @@ class BrowserSession implements Session {
     name = 'authgraph',
     ...rest
   }: SessionOptions) {
-    const base = (globalThis as { location?: { href: string } }).location?.href ?? url;
+    const base = () => baseOfPage() ?? url;
     const plain = rest.fetch ?? ((...call) => globalThis.fetch(...call));
     this.#to = { url, fetch: plain };
     this.#storage = storage ?? browserStorage();
@@ -89,7 +89,7 @@ class BrowserSession implements Session {
     this.#tabs = joinTabs(name, (change) => this.#heard(change));
     this.fetch = fetchWith({
       ...{ bearer: this, fetch: plain, base },
-      origins: new Set([url, ...origins].map((one) => new URL(one, base).origin)),
+      origins: new Set([url, ...origins].map((one) => new URL(one, base()).origin)),
     });
     void this.#plan();
   }
@@ -233,6 +233,15 @@ class BrowserSession implements Session {
     this.#timer = setTimeout(() => void this.#wake(), TRY_AGAIN_MS);
     (this.#timer as { unref?: () => void }).unref?.();
   }
+}
+
+/** What `fetch` goes by: of a page that names a base, that and not its address. */
+function baseOfPage(): string | undefined {
+  const { document, location } = globalThis as {
+    document?: { baseURI: string };
+    location?: { href: string };
+  };
+  return document?.baseURI ?? location?.href;
 }
 
 const lifeMs = (token: string): number => tokensOf({ accessToken: token, refreshToken: '' }, 0).expiresAt;

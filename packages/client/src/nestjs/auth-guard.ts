@@ -17,7 +17,7 @@ export class AuthGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const places = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC, places) === true) return true;
+    if (this.isOpen(context, places)) return true;
     const requires = places.flatMap(
       (place) => this.reflector.get<string[] | undefined>(PERMISSIONS, place) ?? [],
     );
@@ -31,6 +31,14 @@ export class AuthGuard implements CanActivate {
     } catch (error) {
       throw toHttpException(context, error);
     }
+  }
+
+  /** A method that asks for something is no open one, however open its class is. */
+  private isOpen(context: ExecutionContext, places: Parameters<Reflector['getAll']>[1]): boolean {
+    const isAsking = [PERMISSIONS, SELF].some(
+      (what) => this.reflector.get<unknown>(what, context.getHandler()) !== undefined,
+    );
+    return !isAsking && this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC, places) === true;
   }
 }
 

@@ -26,7 +26,7 @@ export const RequirePermissions = (...permissions: string[]) => SetMetadata(PERM
 export const RequireSelf = (parameter: string, options: RequireSelfOptions = {}) =>
   SetMetadata(SELF, { ...options, parameter } satisfies SelfRule);
 
-/** Lets everybody in, where a guard stands before everything. */
+/** Lets everybody in, where a guard stands before everything; of a class, not to methods that ask for something themselves. */
 export const Public = () => SetMetadata(PUBLIC, true);
 
 /** Which services {@link ServiceTokenGuard} lets in, by name. */
