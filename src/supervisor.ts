@@ -136,7 +136,8 @@ async function dismiss({ leaving }: State, worker: Worker, word?: typeof LEAVE):
   if (worker.isDead()) return worker.process.exitCode;
   leaving.add(worker);
   const ended = new Promise<number | null>((resolve) => worker.once('exit', resolve));
-  if (word) worker.send(word);
+  // One that is just ending hears nothing, and that is no error of its supervisor's.
+  if (word) worker.send(word, () => undefined);
   else worker.process.kill('SIGTERM');
   const timer = setTimeout(() => worker.process.kill('SIGKILL'), STOP_MS);
   const code = await ended;

@@ -72,10 +72,10 @@ function accessOf(
   serviceId: string | undefined,
 ): ServiceAccess | null | 'NONE' {
   if (serviceId === undefined) return null;
-  const service = catalogue.service(serviceId);
+  const service = catalogue?.service(serviceId);
   const names = ['*', serviceId, service?.name];
   if (!services.some((name) => names.includes(name))) return 'NONE';
-  if (!service) return null;
+  if (!service) return catalogue ? 'NONE' : null;
   return service.status === 'ACTIVE'
     ? { service, role: null, status: 'ACTIVE', expiresAt: null, valid: true }
     : 'NONE';

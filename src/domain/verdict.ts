@@ -26,7 +26,8 @@ export interface Refused {
 }
 
 export interface VerdictDeps {
-  catalogue: Pick<Catalogue, 'service'>;
+  /** Undefined where no services are known. */
+  catalogue: Pick<Catalogue, 'service'> | undefined;
   witness: Pick<Witness, 'refused'>;
 }
 
@@ -48,7 +49,7 @@ export function refuse(
 ): Refused {
   const askedBy = actor.kind === 'user' || actor.kind === 'service' ? actor.id : null;
   // An id that no service has is the caller's own word: each made-up one would be an event of its own.
-  const serviceId = catalogue.service(asked?.toLowerCase() ?? '')?.id;
+  const serviceId = catalogue?.service(asked?.toLowerCase() ?? '')?.id;
   witness.refused({ reason, subject, serviceId, askedBy, client });
   return {
     valid: false,

@@ -9,11 +9,10 @@ import type { Watch } from '../domain/watch.js';
 export type Verify = (asker: Asker, question: ForeignQuestion) => Promise<ForeignAnswer>;
 
 const MOST_REQUIRED = 100;
-const NO_SERVICES = { service: () => undefined };
 
 /** @throws {AuthError} BAD_USER_INPUT; UNAUTHENTICATED for somebody else's token, unless a service or the gateway asks */
 export function openVerification(issuers: Issuers, watch: Watch, meters: Meters): Verify {
-  const deps = { catalogue: NO_SERVICES, witness: watch };
+  const deps = { catalogue: undefined, witness: watch };
   return async (asker, question) => {
     if ((question.requires?.length ?? 0) > MOST_REQUIRED)
       throw badInput([{ name: 'requires', message: `Must have at most ${MOST_REQUIRED} permissions.` }]);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   authenticate,
   createAuthClient,
@@ -72,6 +73,20 @@ describe('a service that asks the auth service', () => {
       Array.from({ length: 150 }, (_, at) => client.verifyRemote(ana.access, { requires: [`none:${at}`] })),
     );
     expect(new Set(answers.map(({ reason }) => reason))).toEqual(new Set(['MISSING_PERMISSION']));
+  });
+
+  test('is answered what it asks at the same time as what it may not ask', async () => {
+    const may = { token: ana.access };
+    const mayNot = { token: ana.access, serviceId: randomUUID() };
+    const asked = [may, mayNot, ...Array.from({ length: 9 }, (_, n) => ({ token: `${ana.access}x${n}` }))];
+    const told = await Promise.allSettled(
+      asked.map(({ token, ...about }) => client.verifyRemote(token, about)),
+    );
+    expect(told.map(({ status }) => status)).toEqual(
+      asked.map((one) => (one === mayNot ? 'rejected' : 'fulfilled')),
+    );
+    expect(told[1]).toMatchObject({ reason: { code: 'FORBIDDEN' } });
+    expect(told[0]).toMatchObject({ value: { valid: true } });
   });
 
   test('hears of what is ended elsewhere, and needs no question for it', async () => {

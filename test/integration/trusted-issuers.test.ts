@@ -177,6 +177,8 @@ describe('a token of a trusted issuer', () => {
       valid: true,
       service: { valid: true, service: { id: records.serviceId } },
     });
+    // A name is no id, as with our own tokens: nobody would hear that the service of that name is disabled.
+    expect(await verify(token, { serviceId: 'records' })).toMatchObject({ reason: 'NO_SERVICE_ACCESS' });
   });
 
   it('answers for permissions as ours does', async () => {

@@ -12,6 +12,8 @@ export interface Coalescing<Q, A> {
   readonly keyOf: (question: Q) => string;
   /** In characters; a batch holds no more than {@link MOST_CHARACTERS}. */
   readonly sizeOf: (question: Q) => number;
+  /** Whether an error is about one of the questions, and none of the others'. */
+  readonly isOfOne: (error: unknown) => boolean;
   /** Answers in the order of the questions. */
   readonly ask: (questions: readonly Q[]) => Promise<readonly A[]>;
 }
@@ -28,21 +30,27 @@ const MOST_OUT = 8;
  * was asked for before it came: that one may be older than a revocation.
  * @returns how to ask one
  */
-export function coalesce<Q, A>({ keyOf, sizeOf, ask }: Coalescing<Q, A>): (question: Q) => Promise<A> {
+export function coalesce<Q, A>({
+  keyOf,
+  sizeOf,
+  isOfOne,
+  ask,
+}: Coalescing<Q, A>): (question: Q) => Promise<A> {
   const shared = new Map<string, Promise<A>>();
   const queue: Waiting<Q, A>[] = [];
   let [out, isDue] = [0, false];
 
-  const settle = async (batch: readonly Waiting<Q, A>[]) => {
+  /** Half and half again, until whoever asked what cannot be answered stands alone. */
+  const settle = async (batch: readonly Waiting<Q, A>[]): Promise<void> => {
     try {
       const answers = await ask(batch.map(({ question }) => question));
       if (answers.length !== batch.length) throw new Error('The auth service left questions unanswered.');
       batch.forEach(({ resolve }, at) => resolve(answers[at] as A));
     } catch (error) {
-      for (const { reject } of batch) reject(error);
-    } finally {
-      out--;
-      schedule();
+      const half = batch.length >> 1;
+      if (half > 0 && isOfOne(error))
+        await Promise.all([settle(batch.slice(0, half)), settle(batch.slice(half))]);
+      else for (const { reject } of batch) reject(error);
     }
   };
   const flush = () => {
@@ -51,7 +59,10 @@ export function coalesce<Q, A>({ keyOf, sizeOf, ask }: Coalescing<Q, A>): (quest
       out++;
       const batch = queue.splice(0, countOf(queue));
       for (const { question } of batch) shared.delete(keyOf(question));
-      void settle(batch);
+      void settle(batch).then(() => {
+        out--;
+        schedule();
+      });
     }
   };
   const schedule = () => {

@@ -45,6 +45,9 @@ export interface RemoteDeps {
 const REUSED_SHARE = 0.8;
 const MOST_AUDIENCES = 100;
 
+/** What the service answers to a whole batch because of one question in it: about a service that is not the asking one, say. */
+const OF_ONE: ReadonlySet<string> = new Set(['FORBIDDEN', 'BAD_USER_INPUT']);
+
 /** A service that asks of no certain one is told whom another issuer's token speaks of, and nothing of access. */
 const isOnlyKnown = ({ subject, service }: TokenVerification): boolean =>
   subject?.type === 'EXTERNAL' && service === null;
@@ -56,6 +59,7 @@ export function openRemote({ transport, base, serviceToken, serviceName, monoton
     keyOf: ({ token, serviceId, requires, tokenOnly }) =>
       JSON.stringify([digestOf(token), serviceId, requires, tokenOnly]),
     sizeOf: (request) => JSON.stringify(request).length,
+    isOfOne: (error) => error instanceof AuthClientError && OF_ONE.has(error.code),
     async ask(requests) {
       const operation = { name: 'VerifyTokens', query: VERIFY_TOKENS, variables: { requests } };
       const { verifyTokens } = await transport.send<{ verifyTokens: TokenVerification[] }>(
