@@ -101,6 +101,7 @@ const clientOf = (url: string) =>
     connectionString: url,
     application_name: 'authgraph-standing',
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     connectionTimeoutMillis: 2000,
     query_timeout: 2000,
   });

@@ -526,7 +526,7 @@ describe('a client that is observed by OpenTelemetry', () => {
   });
 
   test('counts what was verified and how, and has a span for each call', async () => {
-    const { client } = await clientOf({ retries: 0 });
+    const { client } = await clientOf({ retries: 0, timeoutMs: 20_000 });
     await client.verify(auth.token());
     await client.verify('nonsense');
     await client.verify(auth.token({ permissions: [] }), { requires: ['records:read'] });
