@@ -1,4 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   authenticate,
   createAuthClient,
@@ -492,7 +498,39 @@ describe('a client that does not hear', () => {
     expect(breaker()).toEqual(['open', 'half-open', 'closed']);
     expect(client.status().isBreakerOpen).toBe(false);
   });
+
+  test.each(['nothing', 'half an answer'])('gives up on time where the service sends %s', async (sent) => {
+    const hanging = createServer((_request, response) => {
+      if (sent !== 'nothing') response.writeHead(200, { 'content-type': 'application/json' }).write('{');
+    }).listen(0, '127.0.0.1');
+    await once(hanging, 'listening');
+    const url = `http://127.0.0.1:${(hanging.address() as AddressInfo).port}`;
+    const client = createAuthClient({ url, serviceToken: 'ags_x', timeoutMs: 400, retries: 0 });
+    clients.push(client);
+    const answer = expect(client.verifyRemote(auth.token())).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+    });
+    await pause(100);
+    collectGarbage();
+    await answer;
+    hanging.closeAllConnections();
+    hanging.close();
+  });
+
+  test('has left, when it is closed, however long it had listened', async () => {
+    const { client } = await clientOf();
+    expect(auth.feed.listeners()).toBe(1);
+    collectGarbage();
+    client.close();
+    await until('nobody listens', () => auth.feed.listeners() === 0 || undefined);
+  });
 });
+
+/** Signals that nothing holds are forgotten by this, and what they were to end goes on. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 describe('a client that is observed by OpenTelemetry', () => {
   interface Seen {

@@ -1,4 +1,5 @@
 import { createPublicKey, verify, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { openCalls } from './calls.js';
 import type { Compact } from './compact.js';
 
 /** An algorithm that access tokens may be signed with, and the only kind of key that fits it. */
@@ -63,22 +64,21 @@ export function openKeys({ jwksUrl, fetch, timeoutMs, monotonic, onState }: Keys
   let fetchCount = 0;
   let soughtAt = Number.NEGATIVE_INFINITY;
   let loading: Promise<void> | undefined;
-  const closing = new AbortController();
+  const calls = openCalls();
   const timers = new Set<NodeJS.Timeout>();
   const distrusted = new Set<string>();
   const get = (kid: string) => (distrusted.has(kid) ? undefined : held.get(kid));
 
   const later = (milliseconds: number) => {
-    if (closing.signal.aborted) return;
+    if (calls.areOver()) return;
     const timer = setTimeout(() => {
       timers.delete(timer);
       void load();
     }, milliseconds).unref();
     timers.add(timer);
   };
-  const read = async () => {
+  const read = async (signal: AbortSignal) => {
     const answers = doubt;
-    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(timeoutMs)]);
     const headers = { accept: 'application/json', 'cache-control': 'no-cache' };
     const response = await fetch(jwksUrl, { headers, signal, redirect: 'error' });
     if (!response.ok) throw new Error(`the key set was answered with HTTP ${response.status}`);
@@ -87,11 +87,12 @@ export function openKeys({ jwksUrl, fetch, timeoutMs, monotonic, onState }: Keys
     fetchCount++;
   };
   const load = () =>
-    (loading ??= read()
+    (loading ??= calls
+      .run(timeoutMs, read)
       .then(
         () => onState(true),
         (error: unknown) => {
-          if (closing.signal.aborted) return;
+          if (calls.areOver()) return;
           onState(false, error);
           later(RETRY_MS);
         },
@@ -120,7 +121,7 @@ export function openKeys({ jwksUrl, fetch, timeoutMs, monotonic, onState }: Keys
       for (const milliseconds of LOOK_AGAIN_MS) later(milliseconds);
     },
     close() {
-      closing.abort();
+      calls.close();
       clearInterval(refreshing);
       for (const timer of timers) clearTimeout(timer);
     },

@@ -78,7 +78,9 @@ async function follow(
   const cutting = new AbortController();
   const cut = () => cutting.abort(new Error('no heartbeat came'));
   const watchdog = setTimeout(cut, SILENCE_MS);
-  const signal = AbortSignal.any([closing, cutting.signal]);
+  const { signal } = cutting;
+  const close = () => cutting.abort(closing.reason);
+  closing.addEventListener('abort', close);
   const measure = lagMeter(monotonic);
   try {
     const resume: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
@@ -96,11 +98,11 @@ async function follow(
         watchdog.refresh();
       },
     });
-    const decoder = new TextDecoder();
-    for await (const chunk of body) parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
+    for await (const text of textOf(body, signal)) parser.feed(text);
     return new Error('the stream ended');
   } finally {
     clearTimeout(watchdog);
+    closing.removeEventListener('abort', close);
     cutting.abort();
   }
 }
@@ -112,6 +114,19 @@ function streamOf(response: Response): NonNullable<Response['body']> {
   void response.body?.cancel().catch(() => undefined);
   const error = `the stream of revocations was answered with HTTP ${response.status}`;
   throw response.status >= 500 ? new Error(error) : new Refused(error);
+}
+
+/** What comes, until it ends or is cut. `fetch` itself forgets its signal once a garbage collection has come between. */
+async function* textOf(body: NonNullable<Response['body']>, signal: AbortSignal): AsyncGenerator<string> {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const cut = () => void reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener('abort', cut);
+  if (signal.aborted) cut();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return signal.throwIfAborted();
+    yield value;
+  }
 }
 
 function readData({ data }: EventSourceMessage): unknown {

@@ -1,4 +1,5 @@
 import CircuitBreaker from 'opossum';
+import { openCalls } from './calls.js';
 import { AuthClientError, isUnavailable, misconfigured, unavailable } from './errors.js';
 
 /** What is needed to talk to the service. */
@@ -46,7 +47,7 @@ const BREAKER = {
 
 /** Opens the way to the service: timeouts, retries with jitter, a circuit breaker around each attempt. */
 export function openTransport(deps: TransportDeps): Transport {
-  const closing = new AbortController();
+  const calls = openCalls();
   const breaker = new CircuitBreaker((attempt: () => Promise<unknown>) => attempt(), {
     ...BREAKER,
     // Whoever answers is there, whatever the answer.
@@ -56,10 +57,12 @@ export function openTransport(deps: TransportDeps): Transport {
   breaker.on('halfOpen', () => deps.onBreaker('half-open'));
   breaker.on('close', () => deps.onBreaker('closed'));
 
-  const request = (init: RequestInit & { url: string }) => {
-    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(deps.timeoutMs)]);
-    return deps.fetch(init.url, { ...init, method: 'POST', redirect: 'error', signal });
-  };
+  const ask = (url: string, init: RequestInit): Promise<Reply> =>
+    reply(() =>
+      calls.run(deps.timeoutMs, async (signal) =>
+        readReply(await deps.fetch(url, { ...init, method: 'POST', redirect: 'error', signal })),
+      ),
+    );
   const attempt = async <T>(call: () => Promise<T>): Promise<T> => {
     try {
       return (await breaker.fire(call)) as T;
@@ -74,7 +77,7 @@ export function openTransport(deps: TransportDeps): Transport {
       try {
         return await attempt(call);
       } catch (error) {
-        if (left <= 0 || !isUnavailable(error) || breaker.opened || closing.signal.aborted) throw error;
+        if (left <= 0 || !isUnavailable(error) || breaker.opened || calls.areOver()) throw error;
         await pause(FIRST_PAUSE_MS * 2 ** (deps.retries - left));
       }
     }
@@ -83,17 +86,16 @@ export function openTransport(deps: TransportDeps): Transport {
     send: <T>({ name, query, variables }: Operation, headers: Readonly<Record<string, string>>) => {
       const body = JSON.stringify({ operationName: name, query, variables });
       const all = { 'content-type': 'application/json', accept: 'application/json', ...headers };
-      const call = async () =>
-        readAnswer(await reply(() => request({ url: deps.graphqlUrl, body, headers: all })));
+      const call = async () => readAnswer(await ask(deps.graphqlUrl, { body, headers: all }));
       return deps.observe(name, () => persist(call)) as Promise<T>;
     },
     post: (name, url, form, headers) => {
-      const call = async () => readForm(await reply(() => request({ url, body: form, headers })));
+      const call = async () => readForm(await ask(url, { body: form, headers }));
       return deps.observe(name, () => persist(call));
     },
     isBreakerOpen: () => breaker.opened,
     close() {
-      closing.abort();
+      calls.close();
       breaker.shutdown();
     },
   };
@@ -108,11 +110,13 @@ interface Reply {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-async function reply(send: () => Promise<Response>): Promise<Reply> {
+async function readReply(response: Response): Promise<Reply> {
+  return { status: response.status, body: JSON.parse(await response.text()) as Reply['body'] };
+}
+
+async function reply(send: () => Promise<Reply>): Promise<Reply> {
   try {
-    const response = await send();
-    const text = await response.text();
-    return { status: response.status, body: JSON.parse(text) as Reply['body'] };
+    return await send();
   } catch (error) {
     throw unavailable('The auth service does not answer.', error);
   }
