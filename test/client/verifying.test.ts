@@ -319,6 +319,7 @@ describe('a token of another issuer', () => {
     const { subject } = await authenticate(client, `Bearer ${theirs()}`);
     // One name at two issuers is two people.
     expect(() => requireSelf(subject, 'ana')).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+    expect(() => requireSelf(undefined, 'ana')).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }));
     expect(() => requireSelf(subject, `${elsewhere}#ana`)).not.toThrow();
   });
 });
@@ -651,6 +652,13 @@ describe('configuration', () => {
     expect(() => createAuthClient({ url: 'https://auth.test' })).toThrow(fault);
   });
 
+  test('is told where it makes no sense', () => {
+    for (const wrong of [{ timeoutMs: -1 }, { timeoutMs: Number('') }, { retries: 0.5 }, { cacheSize: 0 }])
+      expect(() => createAuthClient({ ...given, url: auth.url, ...wrong })).toThrow(
+        expect.objectContaining({ code: 'CONFIGURATION' }),
+      );
+  });
+
   test('comes from the environment where nothing is given', async () => {
     const names = ['SERVICES_AUTH_URL', 'SERVICES_AUTH_SERVICETOKEN', 'SERVICE_NAME'] as const;
     const values = [`${auth.url}/graphql`, auth.serviceToken, 'records'];
@@ -672,6 +680,10 @@ describe('configuration', () => {
     await expect(client.verifyRemote(auth.token())).rejects.toMatchObject({
       code: 'CONFIGURATION',
       status: 500,
+    });
+    await expect(client.ready({ timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+      message: expect.stringContaining('HTTP 401') as string,
     });
   });
 });

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import { requireSelfOr, type AuthClient } from '@authgraph/client';
-import { authChecker, authContext, toGraphQLError, type AuthContext } from '@authgraph/client/apollo';
+import { authChecker, authContext, type AuthContext } from '@authgraph/client/apollo';
 import {
   Arg,
   Authorized,
@@ -60,23 +60,12 @@ export async function startApollo(auth: AuthClient, port = 0): Promise<Running> 
     schema,
     stopOnTerminationSignals: false,
     includeStacktraceInErrorResponses: false,
-    formatError: (formatted, error) => asFormatted(formatted, toGraphQLError(unwrap(error))),
   });
   const { url } = await startStandaloneServer(server, {
     context: authContext(auth),
     listen: { port, host: '127.0.0.1' },
   });
   return { url, close: () => server.stop() };
-}
-
-/** What a resolver threw. */
-const unwrap = (error: unknown): unknown => (error as { originalError?: unknown }).originalError ?? error;
-
-function asFormatted<T extends { message: string }>(formatted: T, error: unknown): T {
-  const { message, extensions } = error as { message?: string; extensions?: { code?: unknown } };
-  return typeof extensions?.code === 'string'
-    ? { ...formatted, message: message ?? '', extensions }
-    : formatted;
 }
 
 await runIfMain(import.meta.url, startApollo);

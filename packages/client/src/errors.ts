@@ -64,6 +64,12 @@ export class AuthClientError extends Error {
     return reason === undefined ? { code, message } : { code, message, reason };
   }
 
+  /** The same beside the message, where an error of a graph takes it from what a resolver threw. */
+  get extensions(): Omit<ReturnType<AuthClientError['toJSON']>, 'message'> {
+    const { message: _message, ...told } = this.toJSON();
+    return told;
+  }
+
   #challenge(): string {
     if (this.status === 403) {
       const scope = this.requires?.length ? `, scope="${quotable(this.requires.join(' '))}"` : '';

@@ -93,18 +93,19 @@ type Somebody = Pick<Subject, 'id'> & Partial<Pick<Subject, 'type' | 'permission
 
 /**
  * Own data, to its owner only. Subjects of other issuers are `issuer#name`, and so never somebody else.
- * @throws {AuthClientError} FORBIDDEN
+ * @throws {AuthClientError} FORBIDDEN; UNAUTHENTICATED where there is no subject
  */
-export function requireSelf(subject: Somebody, ownerId: string | null | undefined): void {
+export function requireSelf(subject: Somebody | null | undefined, ownerId: string | null | undefined): void {
+  if (!subject) throw new AuthClientError('UNAUTHENTICATED', 'Sign in to do this.');
   const isSelf = subject.type !== 'SERVICE' && !!ownerId && subject.id === ownerId;
   if (!isSelf) throw new AuthClientError('FORBIDDEN', 'This is not yours.');
 }
 
-/** Own data, to its owner and to holders of a permission. @returns what throws FORBIDDEN for all others */
+/** Own data, to its owner and to holders of a permission. @returns what throws as {@link requireSelf} for all others */
 export function requireSelfOr(
   permission: string,
-): (subject: Somebody, ownerId: string | null | undefined) => void {
+): (subject: Somebody | null | undefined, ownerId: string | null | undefined) => void {
   return (subject, ownerId) => {
-    if (subject.permissions?.includes(permission) !== true) requireSelf(subject, ownerId);
+    if (subject?.permissions?.includes(permission) !== true) requireSelf(subject, ownerId);
   };
 }

@@ -72,10 +72,10 @@ export function settle(
       onUnavailable === 'refuse' ? undefined : seconds('trustForSeconds', onUnavailable.trustForSeconds),
     foreignIssuers: options.foreignIssuers ?? 'ask',
     staleAfterMs: seconds('staleAfterSeconds', options.staleAfterSeconds ?? 10),
-    timeoutMs: options.timeoutMs ?? 2000,
-    retries: options.retries ?? 2,
+    timeoutMs: count('timeoutMs', options.timeoutMs ?? 2000, 1),
+    retries: count('retries', options.retries ?? 2, 0),
     cacheMs: seconds('cacheSeconds', options.cacheSeconds ?? 5),
-    cacheSize: options.cacheSize ?? 20_000,
+    cacheSize: count('cacheSize', options.cacheSize ?? 20_000, 1),
     onEvent: options.onEvent,
     fetch: options.fetch ?? fetch,
     clock: options.clock ?? systemClock,
@@ -85,6 +85,12 @@ export function settle(
 function seconds(name: string, value: number): number {
   if (!Number.isFinite(value) || value < 0) throw misconfigured(`${name} must be a number of seconds.`);
   return value * 1000;
+}
+
+function count(name: string, value: number, least: number): number {
+  if (!Number.isInteger(value) || value < least)
+    throw misconfigured(`${name} must be a whole number of ${least} or more.`);
+  return value;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;

@@ -72,8 +72,9 @@ export function openParts(settings: Settings): Parts {
   );
   const forgetting = setInterval(keeper.forget, FORGET_MS).unref();
   const tellStream = once(false, (isUp) => announce({ type: 'stream', state: isUp ? 'up' : 'lost' }));
+  let deafness: unknown;
   const standing = openStanding({
-    ...{ feed: keeper.feed, trustForMs: settings.trustForMs, announce },
+    ...{ feed: keeper.feed, trustForMs: settings.trustForMs, announce, whyDeaf: () => deafness },
     knowsWhom: () => keys.isSure() && expected.get() !== undefined,
   });
   const stream = openStream({
@@ -83,7 +84,10 @@ export function openParts(settings: Settings): Parts {
       tellStream(true);
       look();
     },
-    onLost: () => tellStream(false),
+    onLost: (cause) => {
+      deafness = cause;
+      tellStream(false);
+    },
   });
   const transport = openTransport({
     ...{ graphqlUrl: settings.graphqlUrl, fetch, timeoutMs, retries: settings.retries },

@@ -1,4 +1,4 @@
-import { unavailable } from './errors.js';
+import { unavailable, type AuthClientError } from './errors.js';
 import { once, type ClientEvent, type Mode } from './events.js';
 import type { Feed } from './feed.js';
 
@@ -10,6 +10,8 @@ export interface StandingDeps {
   /** How old the feed may be while nobody can be asked; undefined where policy is to refuse. */
   readonly trustForMs: number | undefined;
   readonly announce: (event: ClientEvent) => void;
+  /** Why the stream was not opened, or ended, the last time. */
+  readonly whyDeaf: () => unknown;
 }
 
 /** How questions are answered now, told once for each change. */
@@ -29,7 +31,7 @@ export interface Standing {
 
 const TICK_MS = 500;
 
-export function openStanding({ feed, knowsWhom, trustForMs, announce }: StandingDeps): Standing {
+export function openStanding({ feed, knowsWhom, trustForMs, announce, whyDeaf }: StandingDeps): Standing {
   let canAsk = true;
   const waiting = new Set<() => void>();
   const isLocal = () => feed.isFresh() && knowsWhom();
@@ -65,11 +67,17 @@ export function openStanding({ feed, knowsWhom, trustForMs, announce }: Standing
           finish();
         };
         const wake = stop(resolve);
-        const late = stop(() => reject(unavailable('Revocations have not been heard yet.')));
+        const late = stop(() => reject(unheard(whyDeaf())));
         const timer = setTimeout(late, timeoutMs);
         waiting.add(wake);
       });
     },
     close: () => clearInterval(ticking),
   };
+}
+
+/** Says why, where that is known: mostly it is a service token that the service does not know. */
+function unheard(cause: unknown): AuthClientError {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  return unavailable(`Revocations have not been heard yet${why}.`, cause);
 }
