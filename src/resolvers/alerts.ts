@@ -10,7 +10,7 @@ import { shapeAlert, shapePage } from './shapes.js';
 export class AlertsResolver {
   @Query(() => SecurityAlertConnection, {
     description:
-      'Suspicions raised from the audit record, newest first: repeated failures, refresh reuse, role escalation, unusual hours or places, a session used from two networks, service tokens about to expire; for holders of audit:read.',
+      'Suspicions raised from the audit record, newest first: repeated failures, refresh reuse, role escalation, unusual hours or places, a session used from two networks, service tokens about to expire or used from a new network; for holders of audit:read.',
   })
   async securityAlerts(
     @Args(() => SecurityAlertArgs) { first, after, status }: SecurityAlertArgs,

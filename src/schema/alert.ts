@@ -29,7 +29,7 @@ export class SecurityAlert {
 
   @Field(() => String, {
     description:
-      'The rule that raised it: repeated_failures_account, repeated_failures_address, credential_stuffing, refresh_reuse, role_escalation, unusual_hours, new_place, token_two_networks or service_token_expiring.',
+      'The rule that raised it: repeated_failures_account, repeated_failures_address, credential_stuffing, refresh_reuse, role_escalation, unusual_hours, new_place, token_two_networks, service_token_expiring or service_token_new_network.',
   })
   type: string;
 

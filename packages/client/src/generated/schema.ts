@@ -883,7 +883,7 @@ export type Query = {
   readonly role: Role;
   /** Roles, highest rank first; for holders of roles:read. */
   readonly roles: RoleConnection;
-  /** Suspicions raised from the audit record, newest first: repeated failures, refresh reuse, role escalation, unusual hours or places, a session used from two networks, service tokens about to expire; for holders of audit:read. */
+  /** Suspicions raised from the audit record, newest first: repeated failures, refresh reuse, role escalation, unusual hours or places, a session used from two networks, service tokens about to expire or used from a new network; for holders of audit:read. */
   readonly securityAlerts: SecurityAlertConnection;
   /** One service; for holders of services:read, and for a service about itself. */
   readonly service: Service;
@@ -1073,7 +1073,7 @@ export type SecurityAlert = {
   readonly status: AlertStatus;
   /** Id of the account, role or service it is about; null where it is about none. */
   readonly subject?: Maybe<Scalars['String']['output']>;
-  /** The rule that raised it: repeated_failures_account, repeated_failures_address, credential_stuffing, refresh_reuse, role_escalation, unusual_hours, new_place, token_two_networks or service_token_expiring. */
+  /** The rule that raised it: repeated_failures_account, repeated_failures_address, credential_stuffing, refresh_reuse, role_escalation, unusual_hours, new_place, token_two_networks, service_token_expiring or service_token_new_network. */
   readonly type: Scalars['String']['output'];
 };
 
