@@ -148,12 +148,12 @@ async function openParts(
   signWith(db, config.encryptionKeys);
   signWith(vital, config.encryptionKeys);
   closing.push(() => Promise.all([db.destroy(), vital.destroy(), counting.destroy()]));
-  const { redisUrl } = config.data;
-  const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl, log);
+  const { redis: redisPlace } = config.data;
+  const redis = redisPlace === undefined ? undefined : connectRedis(redisPlace, log);
   closing.push(() => redis?.disconnect());
   const standing = openStanding(config.data.directUrl ?? databaseUrl);
   closing.push(() => standing.close());
-  const feed = await openFeed({ db: vital, standing, redis, redisUrl, clock, log, meters });
+  const feed = await openFeed({ db: vital, standing, redis, redisPlace, clock, log, meters });
   closing.push(() => feed.close());
   const keyring = await openKeyring({ db: vital, feed, config, log });
   closing.push(() => keyring.close());

@@ -9,6 +9,7 @@ import { issuerVariables, readTrustedIssuers, type TrustedIssuer } from './confi
 import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
 import { mailOf, mailVariables } from './config/mail.js';
 import { observabilityOf, observabilityVariables } from './config/observability.js';
+import { redisUrl } from './config/redis.js';
 import { webhookKey, webhookMistakes, webhookOf } from './config/webhook.js';
 
 /** Longest life an access token may have, in seconds; revocations are remembered this long (protocols: one to 120 minutes). */
@@ -59,7 +60,7 @@ export const variables = {
   DATABASE_DIRECT_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
   DATABASE_OWNER_URL: z.string().regex(POSTGRES, 'must be a PostgreSQL URL').optional(),
   DATABASE_POOL_SIZE: whole().min(2).max(500).default(10),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL' }).optional(),
+  REDIS_URL: redisUrl.optional(),
   PUBLIC_URL: publicUrl.optional(),
   OWNER_EMAIL: z.email().optional(),
   OWNER_USERNAME: z
@@ -208,7 +209,7 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
       directUrl: v.DATABASE_DIRECT_URL,
       ownerUrl: v.DATABASE_OWNER_URL ?? v.DATABASE_URL,
       poolSize: v.DATABASE_POOL_SIZE,
-      redisUrl: v.REDIS_URL,
+      redis: v.REDIS_URL,
     },
     owner: {
       email: v.OWNER_EMAIL ?? 'owner@localhost.test',

@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from '../config.js';
+import type { RedisConnection } from '../db/redis.js';
 import { AuthError } from '../errors.js';
 import type { Clock } from './clock.js';
 import { silentMeters, type Meters } from './meters.js';
@@ -30,7 +30,7 @@ export interface LimiterDeps {
   config: Config;
   clock: Clock;
   log: Logger;
-  redis: Redis | undefined;
+  redis: RedisConnection | undefined;
   /** A pool of its own, where there is a database at all: who holds a connection for a transaction, and charges in it, waits for nobody's. */
   db: Knex | undefined;
   meters?: Meters;

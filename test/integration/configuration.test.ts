@@ -49,6 +49,9 @@ describe('whoever sets something wrong', () => {
     ['DATABASE_POOL_SIZE', '1'],
     ['REDIS_URL', 'http://localhost'],
     ['REDIS_URL', 'localhost'],
+    ['REDIS_URL', 'redis+sentinel://localhost:26379'],
+    ['REDIS_URL', 'redis+cluster://a,,b'],
+    ['REDIS_URL', 'redis+cluster://a/mymaster'],
     ['PUBLIC_URL', 'auth.example.test'],
     ['PUBLIC_URL', 'ftp://auth.example.test'],
     ['PUBLIC_URL', 'https://user:password@auth.example.test'],
@@ -299,7 +302,7 @@ describe('what is not set', () => {
         trustedProxies: [],
         gatewaySecrets: [],
       },
-      data: { dir: join(process.cwd(), '.data'), databaseUrl: undefined, redisUrl: undefined },
+      data: { dir: join(process.cwd(), '.data'), databaseUrl: undefined, redis: undefined },
       passwords: { hashCost: 12, minLength: 8, blocklist: true },
       tokens: { issuer: 'http://127.0.0.1:4000', audience: 'authgraph', ttlSeconds: 900, claims: 'default' },
       sessions: { ttlSeconds: 2_592_000, refreshTtlSeconds: 604_800, replayWindowSeconds: 60 },
@@ -345,6 +348,34 @@ describe('what is set', () => {
     expect(config.tokens.issuer).toBe('https://auth.example.test/base');
     expect(config.accounts).toMatchObject({ required: ['country'], requireEmailVerification: true });
     expect(config.passwords.blocklist).toBe(false);
+  });
+
+  it.each([
+    ['redis://r:1/2', { kind: 'single', url: 'redis://r:1/2' }],
+    [
+      'rediss+sentinel://ana:a%3Ab@one:1,[::1],two/mymaster/3?sentinelPassword=x%2Fy',
+      {
+        ...{ kind: 'sentinel', name: 'mymaster', db: 3, hasTls: true, username: 'ana', password: 'a:b' },
+        nodes: [
+          { host: 'one', port: 1 },
+          { host: '::1', port: 26379 },
+          { host: 'two', port: 26379 },
+        ],
+        sentinelPassword: 'x/y',
+      },
+    ],
+    [
+      'redis+cluster://:a:b%@one,two:7000/',
+      {
+        ...{ kind: 'cluster', hasTls: false, username: undefined, password: 'a:b%' },
+        nodes: [
+          { host: 'one', port: 6379 },
+          { host: 'two', port: 7000 },
+        ],
+      },
+    ],
+  ])('knows where Redis is: %s', (REDIS_URL, place) => {
+    expect(loadConfig(development({ REDIS_URL })).data.redis).toEqual(place);
   });
 
   it('can keep tokens of a retired key good for no less than they live', () => {

@@ -1,9 +1,8 @@
-import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Standing } from '../../db/standing.js';
 import { RevocationModel } from '../../db/models/revocation.js';
-import { subscribeRedis } from '../../db/redis.js';
+import { subscribeRedis, type RedisConnection, type RedisPlace } from '../../db/redis.js';
 import { AuthError } from '../../errors.js';
 import type { Clock } from '../clock.js';
 import type { Meters } from '../meters.js';
@@ -23,8 +22,8 @@ const PAGE = 5000;
 export interface FeedDeps {
   db: Knex;
   standing: Standing;
-  redis: Redis | undefined;
-  redisUrl: string | undefined;
+  redis: RedisConnection | undefined;
+  redisPlace: RedisPlace | undefined;
   clock: Clock;
   log: Logger;
   meters: Pick<Meters, 'heard' | 'askedRedis'>;
@@ -88,7 +87,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
       look();
     },
   });
-  const subscriber = deps.redisUrl ? subscribeRedis(deps.redisUrl, CHANNEL, look) : undefined;
+  const subscriber = deps.redisPlace ? subscribeRedis(deps.redisPlace, CHANNEL, look) : undefined;
   let timer: NodeJS.Timeout;
   const tick = () => {
     look();
