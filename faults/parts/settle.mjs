@@ -1,0 +1,76 @@
+// When the fault is over: the ledger against the service and against the database.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { call } from './client.mjs';
+import { sleep, until } from './processes.mjs';
+
+const AUDIT = fileURLToPath(new URL('../../dist/src/audit-verify.js', import.meta.url));
+const HEARD_MS = 1200;
+const MOST_TOKENS = 400;
+const MOST_SESSIONS = 60;
+const MOST_PASSWORDS = 5;
+
+/** Compares everything that was acknowledged; what is not so is a violation in the ledger. */
+export async function settle({ ledger, replicas, proxy, postgres, people, env }) {
+  await until('every replica is ready', async () => {
+    const ready = await Promise.all(replicas.map((replica) => replica.isReady()));
+    return ready.every(Boolean) && proxy.allReady();
+  });
+  await sleep(HEARD_MS);
+  await compareDatabase(ledger, postgres);
+  await refused(ledger, replicas);
+  await alive(ledger, replicas, people);
+  for (const account of [...ledger.accounts.values()].filter(({ next }) => !next).slice(-MOST_PASSWORDS)) {
+    if (!(await people.signIn(account))) ledger.lost.push(`the password of ${account.username}`);
+  }
+  verifyRecord(ledger, env, replicas[0].folder);
+}
+
+async function compareDatabase(ledger, postgres) {
+  const { rows: users } = await postgres.query(`
+    select u.id, coalesce(array_agg(r.name order by r.name) filter (where r.name is not null), '{}') as roles
+    from users u left join user_roles m on m.user_id = u.id left join roles r on r.id = m.role_id group by u.id`);
+  const found = new Map(users.map(({ id, roles }) => [id, roles]));
+  for (const { id, username, roles, isRoleOpen } of ledger.accounts.values()) {
+    if (!found.has(id)) ledger.lost.push(`the account ${username}`);
+    else if (roles && !isRoleOpen && roles.some((name) => !found.get(id).includes(name)))
+      ledger.lost.push(`the role of ${username}`);
+    else if (roles?.length === 0 && !isRoleOpen && found.get(id).includes('STAFF'))
+      ledger.lost.push(`the end of the role of ${username}`);
+  }
+  const { rows: sessions } = await postgres.query('select id, end_reason from sessions where ended_at is not null');
+  const ended = new Map(sessions.map(({ id, end_reason: reason }) => [id, reason]));
+  for (const { sessionId } of ledger.revoked)
+    if (!ended.has(sessionId)) ledger.lost.push(`the end of the session ${sessionId}`);
+  for (const [id, { username }] of ledger.honest)
+    if (ended.has(id)) ledger.honestRevoked.push(`the session of ${username} was ended: ${ended.get(id)}`);
+  const { rows } = await postgres.query("select subject as id from audit_events where type = 'account.created'");
+  const recorded = new Set(rows.map(({ id }) => id));
+  for (const { id, username } of ledger.accounts.values())
+    if (!recorded.has(id)) ledger.lost.push(`the record of the account ${username}`);
+}
+
+/** Each replica refuses what was ended, with the exact reason. */
+async function refused(ledger, replicas) {
+  for (const { url, name } of replicas)
+    for (const entry of ledger.revoked.slice(-MOST_TOKENS)) {
+      const { data } = await call(url, 'Verify', { token: entry.token });
+      if (data?.valid !== false) ledger.wrongYes.push(`${name} believes …${entry.token.slice(-8)} in the end`);
+    }
+}
+
+/** Each honest client goes on, and is believed everywhere. */
+async function alive(ledger, replicas, people) {
+  for (const person of [...ledger.honest.values()].slice(-MOST_SESSIONS)) {
+    await people.refresh(person);
+    const askedOf = replicas[Math.floor(Math.random() * replicas.length)];
+    const { data } = await call(askedOf.url, 'Verify', { token: person.access });
+    if (data?.valid !== true)
+      ledger.honestRevoked.push(`${askedOf.name} refuses ${person.username} in the end: ${data?.reason}`);
+  }
+}
+
+function verifyRecord(ledger, env, cwd) {
+  const ran = spawnSync(process.execPath, [AUDIT], { cwd, env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' });
+  if (ran.status !== 0) ledger.broken.push(`audit:verify ended with ${ran.status}: ${ran.stdout}${ran.stderr}`.slice(0, 500));
+}
