@@ -37,11 +37,17 @@ for (const name of positionals.length > 0 ? positionals : names) {
     }
   report.seconds = Math.round(seconds());
   reports.push(report);
-  const word = report.skipped ? `SKIPPED: ${report.skipped}` : (report.failed ?? `${report.kills} kills, ${report.violations.length} violations`);
+  const word = report.skipped
+    ? `SKIPPED: ${report.skipped}`
+    : (report.failed ?? `${report.kills} kills, ${report.violations.length} violations`);
   process.stderr.write(`${process.stderr.isTTY ? `\r\x1b[K${name}` : ''} ${report.seconds} s: ${word}\n`);
   for (const violation of (report.violations ?? []).slice(0, 20)) process.stderr.write(`    ${violation}\n`);
 }
-const result = { quick: values.quick ?? false, seconds: Math.round((performance.now() - began) / 1000), scenarios: reports };
+const result = {
+  quick: values.quick ?? false,
+  seconds: Math.round((performance.now() - began) / 1000),
+  scenarios: reports,
+};
 process.stdout.write(table(result));
 if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
 const isBad = reports.some(({ failed, violations = [] }) => failed || violations.length > 0);

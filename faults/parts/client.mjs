@@ -58,7 +58,8 @@ export async function call(url, operationName, variables = {}, bearer) {
     const { status, text } = await post(`${url}/graphql`, body, headers);
     if (status === 502) return { code: 'PROXY' };
     const { data, errors } = JSON.parse(text);
-    if (errors?.length > 0) return { code: errors[0].extensions?.code ?? 'UNKNOWN', message: errors[0].message };
+    if (errors?.length > 0)
+      return { code: errors[0].extensions?.code ?? 'UNKNOWN', message: errors[0].message };
     return { data: data[Object.keys(data)[0]] };
   } catch (error) {
     return { code: 'NETWORK', message: error.code ?? error.message };

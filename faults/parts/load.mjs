@@ -21,7 +21,8 @@ export function newcomer() {
 /** Acts of people; whatever is acknowledged goes into the ledger. `url` is where clients call. */
 export function openPeople({ url, ledger, isOver = () => false }) {
   const seen = (answer) => ledger.seen(answer);
-  const ask = (operation, variables, bearer) => insist(() => call(url, operation, variables, bearer), seen, isOver);
+  const ask = (operation, variables, bearer) =>
+    insist(() => call(url, operation, variables, bearer), seen, isOver);
 
   const enter = (person, { accessToken: access, refreshToken: refresh, session, user }) => {
     const entered = { ...person, id: user.id, sessionId: session.id, access, refresh };
@@ -84,7 +85,11 @@ export function openPeople({ url, ledger, isOver = () => false }) {
   /** By the owner: what the last acknowledged word was must be so, unless a later one was not answered. */
   async function setRoles(admin, account, roles, roleIds) {
     account.isRoleOpen = true;
-    const answer = await ask('SetRoles', { id: account.id, roles: roles.map((name) => roleIds[name]) }, admin.access);
+    const answer = await ask(
+      'SetRoles',
+      { id: account.id, roles: roles.map((name) => roleIds[name]) },
+      admin.access,
+    );
     if (!answer.data) return answer;
     Object.assign(account, { roles, isRoleOpen: false });
     ledger.acknowledge('role change');
@@ -104,8 +109,11 @@ export function openPeople({ url, ledger, isOver = () => false }) {
       isOver,
     );
     if (isOpen(answer)) return false;
-    const isDone = answer.data || (wasLost && answer.code === 'INVALID_CREDENTIALS');
-    if (!isDone) {
+    // Told that the old one is wrong, one has not been told yet that the new one lasts: a sign-in with it says so.
+    if (wasLost && answer.code === 'INVALID_CREDENTIALS') {
+      const proof = await ask('SignIn', { input: { login: person.username, password: next } });
+      if (!proof.data) return false;
+    } else if (!answer.data) {
       ledger.broken.push(`${person.username} cannot change the password: ${answer.code}`);
       return false;
     }
@@ -120,7 +128,7 @@ export function openPeople({ url, ledger, isOver = () => false }) {
     const { data } = await ask('Roles', {}, person.access);
     return { ...person, roleIds: Object.fromEntries(data.nodes.map(({ id, name }) => [name, id])) };
   }
-  return { ask, signIn, signUp, refresh, revoke, setRoles, changePassword, ownerOf };
+  return { url, ask, signIn, signUp, refresh, revoke, setRoles, changePassword, ownerOf };
 }
 
 /**
@@ -181,7 +189,9 @@ export async function startLoad({ url, ledger, replicas, citizens = 4, verifiers
 /** Asks one replica about a token that was ended, or about one that is good. */
 export async function askAbout(ledger, replica) {
   // Mostly of those that were ended just now.
-  const ended = ledger.revoked.at(below(2) ? -1 - below(Math.min(5, ledger.revoked.length)) : below(ledger.revoked.length));
+  const ended = ledger.revoked.at(
+    below(2) ? -1 - below(Math.min(5, ledger.revoked.length)) : below(ledger.revoked.length),
+  );
   const living = [...ledger.honest.values()];
   const isAboutEnded = ended && below(2) > 0;
   const entry = isAboutEnded ? ended : oneOf(living);

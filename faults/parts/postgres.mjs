@@ -58,13 +58,17 @@ export async function openPostgres({ more = {}, env = {} } = {}) {
       state.standby = await copyOf(state.primary, { more, env });
       await state.standby.start();
       await until('the standby follows', async () => {
-        const { rows } = await state.primary.query("select from pg_stat_replication where state = 'streaming'");
+        const { rows } = await state.primary.query(
+          "select from pg_stat_replication where state = 'streaming'",
+        );
         return rows.length > 0;
       });
       await state.primary.query("alter system set synchronous_standby_names = '*'");
       await state.primary.query('select pg_reload_conf()');
       await until('commits wait for the standby', async () => {
-        const { rows } = await state.primary.query("select from pg_stat_replication where sync_state = 'sync'");
+        const { rows } = await state.primary.query(
+          "select from pg_stat_replication where sync_state = 'sync'",
+        );
         return rows.length > 0;
       });
     },
@@ -103,11 +107,15 @@ async function copyOf(primary, options) {
   for (const name of readdirSync(join(folder, 'pg_wal'))) {
     if (/^[0-9A-F]{24}/.test(name)) rmSync(join(folder, 'pg_wal', name));
   }
-  for (const name of readdirSync(folder)) if (/^(postmaster\.|\.s\.PGSQL)/.test(name)) rmSync(join(folder, name));
+  for (const name of readdirSync(folder))
+    if (/^(postmaster\.|\.s\.PGSQL)/.test(name)) rmSync(join(folder, name));
   writeFileSync(join(folder, 'backup_label'), label);
   writeFileSync(join(folder, 'standby.signal'), '');
   const primary_conninfo = `host=${primary.folder} port=5432 user=${USER} application_name=standby`;
-  return nodeOn(folder, { ...options, more: { ...options.more, primary_conninfo, synchronous_standby_names: '' } });
+  return nodeOn(folder, {
+    ...options,
+    more: { ...options.more, primary_conninfo, synchronous_standby_names: '' },
+  });
 }
 
 function nodeOn(folder, { more, env }) {
@@ -141,7 +149,11 @@ function nodeOn(folder, { more, env }) {
       const settings = Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
       const words = [...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
       const program = [findBinaries().postgres, '-D', folder, ...settings];
-      child = launch(launcher, words.length > 0 ? ['env', ...words, ...program] : program, ['ignore', log, log]);
+      child = launch(launcher, words.length > 0 ? ['env', ...words, ...program] : program, [
+        'ignore',
+        log,
+        log,
+      ]);
       closeSync(log);
       node.ended = new Promise((resolve) => child.once('exit', resolve));
       await until('PostgreSQL answers', () => query('select 1').then(Boolean, () => false));

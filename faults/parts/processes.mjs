@@ -39,7 +39,9 @@ export function start(words, { log, env = {}, ...options }) {
   });
   closeSync(fd);
   const ended = new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve(code ?? signal)).once('error', (error) => resolve(error.message));
+    child
+      .once('exit', (code, signal) => resolve(code ?? signal))
+      .once('error', (error) => resolve(error.message));
   });
   const onExit = () => child.kill('SIGKILL');
   process.once('exit', onExit);
@@ -50,7 +52,10 @@ export function start(words, { log, env = {}, ...options }) {
 /** The process numbers of a process's children. */
 export function childrenOf(pid) {
   const list = execFileSync('ps', ['-axo', 'pid=,ppid='], { encoding: 'utf8' });
-  const pairs = list.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  const pairs = list
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
   return pairs.filter(([, parent]) => parent === pid).map(([child]) => child);
 }
 

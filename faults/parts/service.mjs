@@ -8,7 +8,11 @@ import { folderFor, freePort, home, start, until } from './processes.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const secret = () => randomBytes(32).toString('base64');
-export const owner = { username: 'owner', email: 'owner@example.test', password: 'Owner-of-this-very-house-1' };
+export const owner = {
+  username: 'owner',
+  email: 'owner@example.test',
+  password: 'Owner-of-this-very-house-1',
+};
 
 /** What all replicas of one deployment share. */
 export function environment(more = {}) {

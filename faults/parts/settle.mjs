@@ -38,13 +38,17 @@ async function compareDatabase(ledger, postgres) {
     else if (roles?.length === 0 && !isRoleOpen && found.get(id).includes('STAFF'))
       ledger.lost.push(`the end of the role of ${username}`);
   }
-  const { rows: sessions } = await postgres.query('select id, end_reason from sessions where ended_at is not null');
+  const { rows: sessions } = await postgres.query(
+    'select id, end_reason from sessions where ended_at is not null',
+  );
   const ended = new Map(sessions.map(({ id, end_reason: reason }) => [id, reason]));
   for (const { sessionId } of ledger.revoked)
     if (!ended.has(sessionId)) ledger.lost.push(`the end of the session ${sessionId}`);
   for (const [id, { username }] of ledger.honest)
     if (ended.has(id)) ledger.honestRevoked.push(`the session of ${username} was ended: ${ended.get(id)}`);
-  const { rows } = await postgres.query("select subject as id from audit_events where type = 'account.created'");
+  const { rows } = await postgres.query(
+    "select subject as id from audit_events where type = 'account.created'",
+  );
   const recorded = new Set(rows.map(({ id }) => id));
   for (const { id, username } of ledger.accounts.values())
     if (!recorded.has(id)) ledger.lost.push(`the record of the account ${username}`);
@@ -55,7 +59,8 @@ async function refused(ledger, replicas) {
   for (const { url, name } of replicas)
     for (const entry of ledger.revoked.slice(-MOST_TOKENS)) {
       const { data } = await call(url, 'Verify', { token: entry.token });
-      if (data?.valid !== false) ledger.wrongYes.push(`${name} believes …${entry.token.slice(-8)} in the end`);
+      if (data?.valid !== false)
+        ledger.wrongYes.push(`${name} believes …${entry.token.slice(-8)} in the end`);
     }
 }
 
@@ -71,6 +76,11 @@ async function alive(ledger, replicas, people) {
 }
 
 function verifyRecord(ledger, env, cwd) {
-  const ran = spawnSync(process.execPath, [AUDIT], { cwd, env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' });
-  if (ran.status !== 0) ledger.broken.push(`audit:verify ended with ${ran.status}: ${ran.stdout}${ran.stderr}`.slice(0, 500));
+  const ran = spawnSync(process.execPath, [AUDIT], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    encoding: 'utf8',
+  });
+  if (ran.status !== 0)
+    ledger.broken.push(`audit:verify ended with ${ran.status}: ${ran.stdout}${ran.stderr}`.slice(0, 500));
 }

@@ -38,7 +38,11 @@ export async function setStage(given = {}) {
     /** Ends the load and compares. */
     async settle() {
       await load.stop();
-      await settle({ ...stage, env: given.auditEnv ?? { ...env, DATABASE_URL: postgres.url }, people: openQuiet(stage) });
+      await settle({
+        ...stage,
+        env: given.auditEnv ?? { ...env, DATABASE_URL: postgres.url },
+        people: openQuiet(stage),
+      });
       return ledger;
     },
     async close() {

@@ -41,6 +41,15 @@ interface Ways {
 
 interface Connection {
   query(text: string, done: (error: Error | null) => void): void;
+  on(event: 'notice', listener: (notice: { routine?: string }) => void): void;
+}
+
+/** Connections whose last commit no standby has, for all that is known. */
+const alone = new WeakSet<object>();
+
+/** Whether PostgreSQL gave up waiting for its standby when this connection last committed; asked once. */
+export function hasCommittedAlone(connection: object): boolean {
+  return alone.delete(connection);
 }
 
 /** A pool of connections; `url` is any PostgreSQL connection string, over TCP or a unix socket. */
@@ -56,15 +65,19 @@ export function connectPostgres(url: string, poolSize: number, { manner = 'hasty
       keepAlive: true,
       ...(manner === 'hasty' ? HASTE : {}),
     } as Knex.PgConnectionConfig,
-    pool: { min: 0, max: poolSize, ...(role === undefined ? {} : { afterCreate: become(role) }) },
+    pool: { min: 0, max: poolSize, afterCreate: prepare(role) },
     acquireConnectionTimeout: PATIENCE.acquire,
     ...knexSnakeCaseMappers(),
   });
 }
 
-function become(role: string) {
-  return (connection: Connection, done: (error: Error | null, connection: Connection) => void) =>
+function prepare(role: string | undefined) {
+  return (connection: Connection, done: (error: Error | null, connection: Connection) => void) => {
+    // Not by its words, which are in the server's language.
+    connection.on('notice', ({ routine }) => routine === 'SyncRepWaitForLSN' && alone.add(connection));
+    if (role === undefined) return done(null, connection);
     connection.query(`set role ${pg.escapeIdentifier(role)}`, (error) => done(error, connection));
+  };
 }
 
 /** Whether PostgreSQL answers within `timeoutMs`. */

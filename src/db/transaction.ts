@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { hasCommittedAlone } from './postgres.js';
 
 /** What one transaction does: its connection, and what must happen last before and first after the commit. */
 export interface Unit {
@@ -9,11 +10,25 @@ export interface Unit {
   afterCommit(step: () => void | Promise<void>): void;
 }
 
-/** Runs `work` in one transaction: it commits when `work` resolves and rolls back when it rejects. */
+interface Client {
+  acquireConnection(): Promise<object>;
+}
+
+/** In PostgreSQL's words "transaction resolution unknown": whoever lost the primary now would have lost this as well. */
+class CommittedAlone extends Error {
+  readonly code = '08007';
+}
+
+/**
+ * Runs `work` in one transaction: it commits when `work` resolves and rolls back when it rejects.
+ * @throws {CommittedAlone} where commits wait for a standby, and somebody has cancelled the wait
+ */
 export async function transaction<T>(db: Knex, work: (unit: Unit) => Promise<T>): Promise<T> {
   const last: (() => Promise<void>)[] = [];
   const after: (() => void | Promise<void>)[] = [];
+  let connection: object = {};
   const result = await db.transaction(async (trx) => {
+    connection = await (trx.client as Client).acquireConnection();
     const done = await work({
       trx,
       beforeCommit: (step) => last.push(step),
@@ -23,6 +38,7 @@ export async function transaction<T>(db: Knex, work: (unit: Unit) => Promise<T>)
     return done;
   });
   for (const step of after) await step();
+  if (hasCommittedAlone(connection)) throw new CommittedAlone('No standby has confirmed the commit.');
   return result;
 }
 
