@@ -8,6 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export { sleep };
 
+// Each process that is started is ended with this one.
+process.setMaxListeners(0);
+
 /** A folder for everything that this run writes. PostgreSQL's sockets lie in it, so its path is short. */
 export const home = mkdtempSync(join(tmpdir(), 'agf-'));
 process.once('exit', () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));

@@ -37,9 +37,9 @@ let count = 0;
 
 /**
  * One replica, which may be killed and started again on the same port.
- * @param main the program, where it is not this version's
+ * @param ways.main the program, where it is not this version's; `own`: variables of this one alone
  */
-export async function openReplica(env, { main = MAIN, isStarted = true } = {}) {
+export async function openReplica(env, { main = MAIN, isStarted = true, own: special = {} } = {}) {
   const name = `r${++count}`;
   const port = await freePort();
   const folder = folderFor(name);
@@ -66,7 +66,7 @@ export async function openReplica(env, { main = MAIN, isStarted = true } = {}) {
     /** @param next a program to go on with, and environment besides */
     launch(next = {}) {
       program = next.main ?? program;
-      const own = { ...env, PORT: String(port), DATA_DIR: folder, ...next.env };
+      const own = { ...env, PORT: String(port), DATA_DIR: folder, ...special, ...next.env };
       running = start([process.execPath, program], { log, env: own, cwd: folder });
     },
     async ready(deadlineMs = 90_000) {

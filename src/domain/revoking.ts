@@ -1,9 +1,10 @@
+import { LONGEST_ACCESS_TOKEN_SECONDS } from '../config.js';
 import type { ServiceActor } from './access.js';
 import type { Client } from './client.js';
 import { endServiceJwt, verifyServiceJwt, type ServiceJwtDeps } from './service-jwts.js';
 import { endShownServiceToken, isServiceToken, proveServiceToken } from './service-tokens.js';
 import { endSessionOfToken, findSessionByRefreshToken, type SessionDeps } from './sessions.js';
-import { verifyAccessToken, type TokenDeps } from './tokens.js';
+import { verifyAccessToken, type Rejection, type TokenDeps } from './tokens.js';
 import type { Witness } from './witness.js';
 
 type RevokingDeps = TokenDeps & SessionDeps & ServiceJwtDeps;
@@ -47,11 +48,19 @@ async function endSessionOf(
   actor: string | undefined,
 ): Promise<void> {
   const { claims, rejection } = await verifyAccessToken(deps, token);
-  if (claims && rejection === undefined)
+  if (claims && (rejection === undefined || isOnlyMistimed(deps, rejection, claims.exp)))
     return endSessionOfToken(deps, claims.sub, claims.sid, client, actor);
   const session = claims ? undefined : await findSessionByRefreshToken(deps.db, token);
   if (session) await endSessionOfToken(deps, session.userId, session.id, client, actor);
 }
+
+/**
+ * A client that slept has a token that is over and a session that is not; and a clock may be wrong, this one or that of who
+ * signed. Much older ones, as lie about in logs, sign nobody out.
+ */
+const isOnlyMistimed = ({ clock }: RevokingDeps, rejection: Rejection, exp: number): boolean =>
+  (rejection === 'EXPIRED' || rejection === 'NOT_YET_VALID') &&
+  clock.now() / 1000 < exp + LONGEST_ACCESS_TOKEN_SECONDS;
 
 /** Ends a service token, or a JWT of a service, where this service may. @returns the id of the service it is of; undefined for any other token */
 async function endServices(
