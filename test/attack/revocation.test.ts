@@ -142,6 +142,23 @@ describe('a revocation that commits late', () => {
   });
 });
 
+describe('a token that is over', () => {
+  it('ends its session all the same, as a clock may be wrong and a client may have slept; an old one does not', async () => {
+    const clock = movableClock();
+    const ahead = await startApp({ DATABASE_URL: app.databaseUrl, ...SECRETS }, clock);
+    const [ana, bo] = [await join(app), await join(app)];
+    clock.advance(3600);
+    expect((await verify(ahead, ana.access)).reason).toBe('EXPIRED');
+    expect((await revoke(ahead, ana.access)).data).toEqual({ revoke: true });
+    await until('all have heard', async () => (await verify(app, ana.access)).reason === 'REVOKED');
+    expect((await refresh(app, ana.refresh)).code).toBe('REFRESH_TOKEN_INVALID');
+    clock.advance(2 * 3600);
+    expect((await revoke(ahead, bo.access)).data).toEqual({ revoke: true });
+    expect((await refresh(app, bo.refresh)).code).toBeUndefined();
+    await ahead.close();
+  });
+});
+
 describe('with PostgreSQL gone', () => {
   const clock = movableClock();
   let wire: Wire;
