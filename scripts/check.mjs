@@ -61,5 +61,5 @@ function run(args) {
 
 /** What the import law speaks about. */
 function folders() {
-  return ['src', 'migrations', 'gateway', 'bench', 'test', 'packages'];
+  return ['src', 'migrations', 'gateway', 'bench', 'faults', 'test', 'packages'];
 }

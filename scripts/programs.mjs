@@ -39,6 +39,23 @@ export function beginPrograms() {
   };
 }
 
+/** What some of the scenarios in faults/ need besides, by its package; those scenarios say so where it is not to be had. */
+const FAULT_PROGRAMS = {
+  'redis-server': hasRedis,
+  pgbouncer: () => works('pgbouncer', '--version'),
+  libfaketime: () => works('sh', '-c', 'ls /usr/lib/*/faketime/libfaketimeMT.so.1'),
+};
+
+/** The same for `npm run test:faults`; nothing of it is compulsory. */
+export function beginFaultPrograms() {
+  const missing =
+    process.platform === 'linux' ? Object.keys(FAULT_PROGRAMS).filter((name) => !FAULT_PROGRAMS[name]()) : [];
+  const commands = missing.length === 0 ? [] : commandsFor(missing);
+  const isComplete = () => missing.every((name) => FAULT_PROGRAMS[name]());
+  const installing = commands.length === 0 ? undefined : inBackground(commands, missing, isComplete);
+  return { arrive: async () => await installing };
+}
+
 /** One shell line each; a program that cannot be had does not keep another from being installed. */
 function commandsFor(missing) {
   if (process.platform === 'darwin')
@@ -51,7 +68,7 @@ function commandsFor(missing) {
 }
 
 /** Its output is shown only where something is missing afterwards: the terminal belongs to npm meanwhile. */
-async function inBackground(commands, missing) {
+async function inBackground(commands, missing, isComplete = () => hasRedis() && findChromium()) {
   const started = performance.now();
   const size = missing.includes('chromium') ? ', about 130 MB' : '';
   say(`${missing.join(' and ')} missing: being installed in the background, only this once${size} …`);
@@ -59,7 +76,7 @@ async function inBackground(commands, missing) {
   const log = openSync(join(folder, 'log'), 'w');
   const child = spawn('sh', ['-c', commands.join('\n')], { stdio: ['ignore', log, log], env: quietly() });
   await new Promise((resolve) => child.once('close', resolve).once('error', resolve));
-  const failed = !hasRedis() || !findChromium();
+  const failed = !isComplete();
   say(
     failed
       ? readFileSync(join(folder, 'log'), 'utf8').trimEnd()
