@@ -8,7 +8,7 @@ import { codeOf, revoke, whoAmI } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { enter, join, joinAs, ownerOf, verify, type Person } from '../harness/people.js';
 import { createDatabase } from '../harness/postgres.js';
-import { startRedis, type RedisServer } from '../harness/redis.js';
+import { startCluster, startRedis, startSentinel, type RedisServer } from '../harness/redis.js';
 import { quantile, until } from '../harness/until.js';
 
 const GOOD = { valid: true, reason: null };
@@ -85,6 +85,38 @@ describe('a token revoked on one replica is refused on the other', () => {
     const taken = await delays(hereWithRedis, thereWithRedis, await manySessions(hereWithRedis, 25), deafen);
     expect(quantile(taken, 0.5)).toBeLessThan(100);
     expect(Math.max(...taken)).toBeLessThan(1000);
+  });
+});
+
+describe('Redis of several servers carries the news and counts for all', () => {
+  const between = async (REDIS_URL: string, working: () => Promise<RedisServer>) => {
+    const [one, other] = [await here.replica({ REDIS_URL }), await here.replica({ REDIS_URL })];
+    const tokens = await manySessions(one, 10);
+    const server = await working();
+    await until('both listen', async () =>
+      (await server.ask('pubsub numsub authgraph_revocations')).endsWith(':2'),
+    );
+    await server.flush();
+    await until('both count', async () => {
+      for (const app of [one, other])
+        await app.graphql('mutation { updateMe(input: {}) { id } }', {}, { bearer: tokens[0]! });
+      return (await server.ask('dbsize')) !== ':0';
+    });
+    const taken = await delays(one, other, tokens, deafen);
+    expect(quantile(taken, 0.5)).toBeLessThan(100);
+    for (const app of [one, other]) await app.close();
+  };
+
+  it('behind Sentinels, also after the master was lost', async () => {
+    const sentinel = await startSentinel();
+    await between(sentinel.url, () => sentinel.failOver());
+    await sentinel.stop();
+  });
+
+  it('as a Cluster', async () => {
+    const node = await startCluster();
+    await between(node.url, () => Promise.resolve(node));
+    await node.stop();
   });
 });
 

@@ -94,7 +94,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     timer = setTimeout(tick, standing.isUp ? POLL_MS : POLL_MS_WITHOUT_LISTEN).unref();
   };
   tick();
-  const forgetting = setInterval(news.forget, 60_000).unref();
+  const forgetting = setInterval(() => void news.forget().catch(() => undefined), 60_000).unref();
 
   return {
     isFresh: () => age() <= FRESH_MS,
@@ -214,8 +214,10 @@ function openNews({ db, clock, meters }: FeedDeps) {
       });
     return next;
   };
-  const forget = () => {
-    const now = clock.now();
+  // By the clock that said when they expire: one that runs ahead here would drop what is still needed.
+  const forget = async () => {
+    const { rows } = await db.raw<{ rows: { now: Date }[] }>('select clock_timestamp() as now');
+    const now = rows[0]?.now.getTime() ?? 0;
     for (const [key, expiresAt] of sessions) if (expiresAt < now) sessions.delete(key);
     for (const [key, { expiresAt }] of subjects) if (expiresAt < now) subjects.delete(key);
     log.forget(now);
