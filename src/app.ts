@@ -7,7 +7,7 @@ import { keepPostgres } from './db/kept-postgres.js';
 import { migrate, pendingMigrations } from './db/migrate.js';
 import { connectPostgres } from './db/postgres.js';
 import { chooseRole, openLogin, ownsNothing, type Working } from './db/rights.js';
-import { connectRedis } from './db/redis.js';
+import { closeRedis, connectRedis } from './db/redis.js';
 import { openStanding, type Duty } from './db/standing.js';
 import { rememberAccess } from './domain/access.js';
 import { openAlerts } from './domain/alerts.js';
@@ -150,7 +150,7 @@ async function openParts(
   closing.push(() => Promise.all([db.destroy(), vital.destroy(), counting.destroy()]));
   const { redis: redisPlace } = config.data;
   const redis = redisPlace === undefined ? undefined : connectRedis(redisPlace, log);
-  closing.push(() => redis?.disconnect());
+  closing.push(() => redis && closeRedis(redis));
   const standing = openStanding(config.data.directUrl ?? databaseUrl);
   closing.push(() => standing.close());
   const feed = await openFeed({ db: vital, standing, redis, redisPlace, clock, log, meters });

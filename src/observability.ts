@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './db/redis.js';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
@@ -27,7 +27,7 @@ export interface Observed {
   issuers: Issuers;
   /** Where what waits is read. */
   vital?: Knex;
-  redis?: Redis | undefined;
+  redis?: RedisConnection | undefined;
   feed?: Pick<Feed, 'age'>;
   hashes?: Pick<HashPool, 'load'>;
   keyring?: Pick<Keyring, 'signingSince'>;

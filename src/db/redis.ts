@@ -28,15 +28,18 @@ export type RedisConnection = Redis | Cluster;
 /** Longest wait for one Redis command, in milliseconds; beyond it Redis counts as away. */
 const COMMAND_TIMEOUT_MS = 150;
 const CONNECT_TIMEOUT_MS = 2000;
+const AGAIN_MS = 200;
 
 /** A connection that fails fast instead of queueing: whoever uses Redis has an answer without it. */
 export function connectRedis(place: RedisPlace, log: Logger): RedisConnection {
-  const redis = open(place, {
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    enableAutoPipelining: true,
-  });
+  const redis = neverGiveUp(
+    open(place, {
+      commandTimeout: COMMAND_TIMEOUT_MS,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      enableAutoPipelining: true,
+    }),
+  );
   let isAway = false;
   redis.on('error', (error) => {
     if (!isAway) log.warn({ err: error }, 'Redis is away; the service goes on without it');
@@ -53,11 +56,30 @@ const retryStrategy = (attempt: number) => Math.min(100 * 2 ** attempt, 2000);
 
 /** A connection of its own that listens to `channel` for as long as it stands, and again after each reconnect. */
 export function subscribeRedis(place: RedisPlace, channel: string, onMessage: () => void): RedisConnection {
-  const redis = open(place, { maxRetriesPerRequest: null });
+  const redis = neverGiveUp(open(place, { maxRetriesPerRequest: null }));
   redis.on('error', () => undefined);
   redis.on('message', onMessage);
-  redis.on('ready', onMessage);
-  redis.subscribe(channel).catch(() => undefined);
+  redis.on('ready', () => {
+    redis.subscribe(channel).then(onMessage, () => undefined);
+  });
+  return redis;
+}
+
+/** Disconnected by us, and to stay so. */
+const closed = new WeakSet<RedisConnection>();
+
+/** Ends a connection for good. */
+export function closeRedis(redis: RedisConnection): void {
+  closed.add(redis);
+  redis.disconnect();
+}
+
+/** ioredis gives up for good where it hears of another master while it looks for the one that is gone. */
+function neverGiveUp(redis: RedisConnection): RedisConnection {
+  const again = () => {
+    if (!closed.has(redis)) redis.connect().catch(() => undefined);
+  };
+  redis.on('end', () => void setTimeout(again, AGAIN_MS).unref());
   return redis;
 }
 

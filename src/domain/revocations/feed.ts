@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Standing } from '../../db/standing.js';
 import { RevocationModel } from '../../db/models/revocation.js';
-import { subscribeRedis, type RedisConnection, type RedisPlace } from '../../db/redis.js';
+import { closeRedis, subscribeRedis, type RedisConnection, type RedisPlace } from '../../db/redis.js';
 import { AuthError } from '../../errors.js';
 import type { Clock } from '../clock.js';
 import type { Meters } from '../meters.js';
@@ -119,7 +119,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
       state.isClosed = true;
       clearTimeout(timer);
       clearInterval(forgetting);
-      subscriber?.disconnect();
+      if (subscriber) closeRedis(subscriber);
     },
   };
 }
