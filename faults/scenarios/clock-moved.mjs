@@ -15,8 +15,11 @@ const LIBRARY = ['/usr/lib', '/usr/local/lib', '/usr/lib64']
 
 export const lacks = () => (LIBRARY ? undefined : 'no libfaketime');
 
+/** PostgreSQL's processes have one clock, which is moved for all of them at once. */
+const AT_ONCE = { FAKETIME_NO_CACHE: '1' };
+
 /** A clock that can be moved: what a process is started with, and how it is moved. The time that only goes on is left alone. */
-function clock(name) {
+function clock(name, reading) {
   const file = join(home, name);
   const move = (words) => {
     writeFileSync(`${file}.next`, `${words}\n`);
@@ -26,8 +29,7 @@ function clock(name) {
   const env = {
     LD_PRELOAD: LIBRARY,
     FAKETIME_TIMESTAMP_FILE: file,
-    // A clock that is moved is moved for all processes at once.
-    FAKETIME_NO_CACHE: '1',
+    ...reading,
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
     DONT_FAKE_MONOTONIC: '1',
     FAKETIME_DONT_RESET: '1',
@@ -37,7 +39,10 @@ function clock(name) {
 
 export async function survives({ isQuick, progress }) {
   const seconds = isQuick ? 4 : 8;
-  const clocks = { replica: clock('clock-replica'), postgres: clock('clock-postgres') };
+  const clocks = {
+    replica: clock('clock-replica', { FAKETIME_CACHE_DURATION: '1' }),
+    postgres: clock('clock-postgres', AT_ONCE),
+  };
   const postgres = await openPostgres({ env: clocks.postgres.env });
   const stage = await setStage({ postgres, replicas: 2 });
   const { ledger, replicas } = stage;

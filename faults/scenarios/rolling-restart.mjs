@@ -3,7 +3,7 @@ import { sleep } from '../parts/processes.mjs';
 import { setStage } from '../parts/stage.mjs';
 
 export async function survives({ isQuick, progress }) {
-  const rounds = isQuick ? 1 : 5;
+  const rounds = isQuick ? 1 : 4;
   const stage = await setStage();
   const { ledger, replicas } = stage;
   try {
