@@ -11,6 +11,9 @@ import { NotStarted, openCrew } from './supervisor.js';
 /** Starts workers, and passes on what this process is told: SIGHUP replaces them, SIGTERM and SIGINT stop everything. */
 async function supervise(config: Config): Promise<void> {
   const log = openLog(config);
+  // Before there is anybody to replace it is heard all the same: unheard, it would end this process.
+  let renew: () => unknown = () => undefined;
+  process.on('SIGHUP', () => void renew());
   const isEmbedded = config.data.databaseUrl === undefined && !config.stateless.on;
   // Here, as it must outlive each worker.
   const postgres = isEmbedded ? await keepPostgres(config.data.dir, log) : undefined;
@@ -19,7 +22,7 @@ async function supervise(config: Config): Promise<void> {
     const crew = await openCrew({ workers: config.processes.workers, log });
     process.stdout.write(crew.welcome);
     if (page) process.stdout.write(`  Metrics          ${page.url}\n\n`);
-    process.on('SIGHUP', () => void crew.renew());
+    renew = () => crew.renew();
     const told = new Promise((resolve) => process.on('SIGTERM', resolve).on('SIGINT', resolve));
     await told;
     process.exitCode = (await crew.close()) ? 0 : 1;

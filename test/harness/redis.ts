@@ -124,7 +124,7 @@ export async function startSentinel(): Promise<{
   ];
   writeFileSync(file, lines.map((line) => `sentinel ${line}\n`).join(''));
   const sentinel = await startRedis([file, '--sentinel']);
-  await until('the replica is known', async () => /slaves=1/.test(await sentinel.ask('info sentinel')));
+  await until('the replica is known', async () => (await sentinel.ask('info sentinel')).includes('slaves=1'));
   const failOver = async () => {
     await master.kill();
     await until('the replica is the master', async () => (await replica.ask('role')).includes('master'));
