@@ -1,6 +1,5 @@
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import type { RedisConnection } from './db/redis.js';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
@@ -27,7 +26,7 @@ export interface Observed {
   issuers: Issuers;
   /** Where what waits is read. */
   vital?: Knex;
-  redis?: RedisConnection | undefined;
+  redis?: { readonly status: string } | undefined;
   feed?: Pick<Feed, 'age'>;
   hashes?: Pick<HashPool, 'load'>;
   keyring?: Pick<Keyring, 'signingSince'>;
