@@ -46,6 +46,8 @@ export async function startProcess(args, environment = {}, path = '/') {
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const kill = (signal = 'SIGTERM') => child.kill(signal);
+  // However the bench ends, what it has started ends with it.
+  process.once('exit', () => kill('SIGKILL'));
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; child.exitCode === null && tries < 300; tries++) {
     if (await answers(url + path))
