@@ -85,7 +85,10 @@ async function startHandmade({ server, peers, redis, count }) {
 async function startRedis(started) {
   const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  started.push(spawn('redis-server', args, { stdio: 'ignore' }));
+  const redis = spawn('redis-server', args, { stdio: 'ignore' });
+  started.push(redis);
+  // However the bench ends, it ends with it.
+  process.once('exit', () => redis.kill());
   return `redis://127.0.0.1:${port}`;
 }
 
