@@ -57,6 +57,7 @@ const LADDER = [
     'owner',
     'presets',
     'imports',
+    'restore',
     'reports',
     'alerts',
   ],

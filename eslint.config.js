@@ -121,6 +121,7 @@ export default tseslint.config(
       'src/config.ts',
       'src/main.ts',
       'src/migrate.ts',
+      'src/restored.ts',
       'src/seed.ts',
       'src/users-import.ts',
       'src/audit-*.ts',

@@ -2,10 +2,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type Config } from './config.js';
-import { startEmbeddedPostgres } from './db/embedded.js';
+import { intoDatabase } from './db/command.js';
 import { migrate, pendingMigrations } from './db/migrate.js';
-import { connectPostgres } from './db/postgres.js';
-import { chooseRole } from './db/rights.js';
 import { signWith } from './domain/audit.js';
 import { isDeed, PresetError, presets, seed, type Outcome, type Source } from './domain/presets.js';
 import { isUnavailable } from './errors.js';
@@ -67,29 +65,19 @@ function readSource(name: string): Source {
 }
 
 /** Brings the schema up to date, save for a rehearsal, and seeds. */
-async function work(config: Config, order: Order): Promise<Map<string, Outcome[]>> {
-  const { databaseUrl, ownerUrl, dir } = config.data;
-  const embedded = databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: dir }) : undefined;
-  try {
-    const owners = ownerUrl ?? embedded?.url ?? '';
-    if (!order.rehearses) await migrate(owners);
-    else if ((await pendingMigrations(owners)).length > 0)
-      throw new Refusal('The schema is older than this version; run npm run db:migrate first.');
-    return await seedAt(databaseUrl ?? owners, config, order);
-  } finally {
-    await embedded?.stop();
-  }
-}
+const work = (config: Config, { sources, ...order }: Order): Promise<Map<string, Outcome[]>> =>
+  intoDatabase(
+    config.data,
+    (db) => {
+      signWith(db, config.encryptionKeys);
+      return seed(db, sources, order);
+    },
+    order.rehearses ? requireUpToDate : migrate,
+  );
 
-async function seedAt(databaseUrl: string, config: Config, { sources, ...order }: Order) {
-  const { url, role } = await chooseRole(databaseUrl);
-  const db = connectPostgres(url, 2, { manner: 'patient', role });
-  signWith(db, config.encryptionKeys);
-  try {
-    return await seed(db, sources, order);
-  } finally {
-    await db.destroy();
-  }
+async function requireUpToDate(url: string): Promise<void> {
+  if ((await pendingMigrations(url)).length > 0)
+    throw new Refusal('The schema is older than this version; run npm run db:migrate first.');
 }
 
 const SAID = { created: 'created', changed: 'changed', unchanged: 'unchanged', kept: 'kept as it is' };

@@ -2,10 +2,7 @@ import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, type Config } from './config.js';
-import { startEmbeddedPostgres } from './db/embedded.js';
-import { migrate } from './db/migrate.js';
-import { connectPostgres } from './db/postgres.js';
-import { chooseRole } from './db/rights.js';
+import { intoDatabase } from './db/command.js';
 import { signWith } from './domain/audit.js';
 import {
   firebaseConfigShape,
@@ -82,31 +79,14 @@ function readFirebaseConfig(format: Format, name: string | undefined): FirebaseC
 }
 
 /** Brings the schema up to date and imports. */
-async function work(config: Config, { source }: Order): Promise<Imported> {
-  const { databaseUrl, ownerUrl, dir } = config.data;
-  const embedded = databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: dir }) : undefined;
-  try {
-    const owners = ownerUrl ?? embedded?.url ?? '';
-    await migrate(owners);
-    return await importInto(databaseUrl ?? owners, config, source);
-  } finally {
-    await embedded?.stop();
-  }
-}
-
-async function importInto(databaseUrl: string, config: Config, source: Source): Promise<Imported> {
-  const { url, role } = await chooseRole(databaseUrl);
-  const db = connectPostgres(url, 2, { manner: 'patient', role });
-  signWith(db, config.encryptionKeys);
-  const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-  try {
-    return await importAccounts({ db, config, clock }, source, (lines) =>
+const work = (config: Config, { source }: Order): Promise<Imported> =>
+  intoDatabase(config.data, (db) => {
+    signWith(db, config.encryptionKeys);
+    const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+    return importAccounts({ db, config, clock }, source, (lines) =>
       process.stderr.write(`${lines} lines …\n`),
     );
-  } finally {
-    await db.destroy();
-  }
-}
+  });
 
 function tell({ accounts, refused, resumedAfter }: Imported, { name, report }: Order): void {
   if (resumedAfter > 0) say(`Went on after line ${resumedAfter}, and tried again what was refused before.`);

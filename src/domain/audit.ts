@@ -76,6 +76,7 @@ export const eventTypes = {
   'token.exchanged': ['service', 'audience', 'count'],
   'service_token.seen': ['network'],
   'audit.purged': ['through', 'events'],
+  'database.restored': ['sessions', 'keys', 'serviceTokens'],
 } as const;
 
 export type EventType = keyof typeof eventTypes;

@@ -32,11 +32,16 @@ const SEAL_EVERY_MS = 5000;
 const MOST_NAMED = 20;
 const HOUR_MS = 3_600_000;
 
+/** Makes certain that positions go on where they left off. @returns whether they did not, as in a database that was restored */
+export async function resumeRecord(db: Knex): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: { resumed: boolean }[] }>('select resume_audit() as resumed');
+  return rows[0]?.resumed === true;
+}
+
 /** Starts sealing, once it is certain that positions go on where they left off. */
 export async function openSealer(deps: SealerDeps): Promise<Sealer> {
   const { db, config, clock, log } = deps;
-  const { rows } = await db.raw<{ rows: { resumed: boolean }[] }>('select resume_audit() as resumed');
-  if (rows[0]?.resumed === true)
+  if (await resumeRecord(db))
     log.info('this database was restored; the audit record goes on after its last seal');
   const state: { known: Seal | undefined; told: number; purged: number; working: Promise<void> } = {
     known: undefined,

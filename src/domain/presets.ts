@@ -7,7 +7,7 @@ import type { Outcome } from './presets/compare.js';
 import { healthcare } from './presets/healthcare.js';
 import { platform } from './presets/platform.js';
 import { readPreset } from './presets/shape.js';
-import { revoke } from './revocations.js';
+import { byNotifyAlone, revoke } from './revocations.js';
 
 export type { Outcome } from './presets/compare.js';
 
@@ -74,8 +74,4 @@ function unlessRehearsed(error: unknown): void {
   if (!(error instanceof Rehearsed)) throw error;
 }
 
-/** NOTIFY, which leaves with the commit, reaches every process; this one holds nothing in memory. */
-function tellEverybody(unit: Unit): void {
-  const nobodyHere = { publish: () => undefined, poll: () => Promise.resolve() };
-  revoke(nobodyHere, unit, { kind: 'roles', key: 'presets' });
-}
+const tellEverybody = (unit: Unit) => revoke(byNotifyAlone, unit, { kind: 'roles', key: 'presets' });

@@ -3,7 +3,7 @@ import type { Unit } from '../db/transaction.js';
 import { announce, openFeed, type Announced, type Feed, type FeedDeps } from './revocations/feed.js';
 import { ENTRY_LIFE_SECONDS } from './revocations/log.js';
 
-export { openFeed, type Feed, type FeedDeps };
+export { openFeed, type Announced, type Feed, type FeedDeps };
 export type { LogEntry } from './revocations/log.js';
 
 /** How an account stands, as far as its tokens are concerned. */
@@ -20,6 +20,9 @@ export type Revocation =
   | { kind: 'roles'; key: string; status?: 'SERVICES' | 'ISSUED' | 'ROTATED' | 'ENDED' }
   /** The set of signing keys is another one now; `COMPROMISED` for one that is trusted no more. */
   | { kind: 'keys'; key: string; status?: 'COMPROMISED' };
+
+/** For commands, which hold nothing in memory: NOTIFY, which leaves with the commit, reaches every process. */
+export const byNotifyAlone: Announced = { publish: () => undefined, poll: () => Promise.resolve() };
 
 // Appends are serialised until their commit, so that no reader's cursor passes a row that commits late.
 const APPEND_LOCK = 7_203_110_002;
@@ -50,6 +53,22 @@ async function append(unit: Unit, entries: Revocation[]): Promise<void> {
     )
     .returning([]);
   await unit.trx.raw("select pg_notify('authgraph_revocations', '')");
+}
+
+/** More than any database gives while its backup lies about. */
+const LEAP = 2 ** 32;
+
+/**
+ * Empties the feed and leaves out numbers, which a database that has since been replaced by its backup may have given: whoever
+ * followed it there would take new entries for those that it knows, and starts over now. For when no token is left that an
+ * entry could be about.
+ */
+export async function beginAnew({ trx }: Unit): Promise<void> {
+  await trx.raw('select pg_advisory_xact_lock(?)', [APPEND_LOCK]);
+  await RevocationModel.query(trx).delete();
+  await trx.raw(
+    `select setval(one, nextval(one) + ${LEAP}) from pg_get_serial_sequence('revocations', 'seq') one`,
+  );
 }
 
 /** Forgets entries that no unexpired token can need any more. */

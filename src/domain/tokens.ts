@@ -13,7 +13,7 @@ import { faultOfSignature, isForService, parseOurs } from './tokens/signature.js
 export type { SigningKeyModel as StoredKey } from '../db/models/signing-key.js';
 export { openKeyring, type Keyring } from './tokens/keyring.js';
 export type { Rejection } from './tokens/rejection.js';
-export { compromiseKey, publishNextKey } from './tokens/rotation.js';
+export { compromiseKey, publishNextKey, replaceKeys } from './tokens/rotation.js';
 export { listSigningKeys } from './tokens/listing.js';
 export { signDelegated } from './tokens/delegated.js';
 export { proveServiceJwt, signServiceJwt, type ServiceClaims } from './tokens/service-jwt.js';

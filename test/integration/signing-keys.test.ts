@@ -14,7 +14,12 @@ import { startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { codeOf, refresh, whoAmI } from '../harness/calls.js';
 import { enter, join, joinAs, ownerOf, verify, type Person } from '../harness/people.js';
 import { lookInto, type Look } from '../harness/look.js';
+import { basic } from '../harness/oauth.js';
+import { createDatabase } from '../harness/postgres.js';
+import { runProgram } from '../harness/program.js';
+import { holderOf, tokensDesk, type Holder } from '../harness/service-tokens.js';
 import { sql } from '../harness/sql.js';
+import { follow } from '../harness/streams.js';
 import { until } from '../harness/until.js';
 
 const key = () => randomBytes(32).toString('base64');
@@ -379,5 +384,89 @@ describe('keys at rest', () => {
     expect(new Set(sets.flat()).size).toBe(1);
     await Promise.all(apps.map((app) => app.close()));
     await drop();
+  });
+});
+
+describe('a database that was restored from a backup', () => {
+  const ours = { ENCRYPTION_KEYS: key(), PASSWORD_PEPPERS: key() };
+  let backup: { person: Person; service: Holder };
+  const name = `backup_${randomBytes(6).toString('hex')}`;
+  /** As it was when the backup was made; each time anew. */
+  const restore = () =>
+    createDatabase({
+      template: {
+        name,
+        build: async (DATABASE_URL) => {
+          const app = await startApp({ ...ours, DATABASE_URL });
+          const service = await holderOf(tokensDesk(app, await ownerOf(app)));
+          backup = { person: await join(app), service };
+          await app.close();
+        },
+      },
+    });
+  const raise = async (DATABASE_URL: string, ...args: string[]) => {
+    const { env } = await testEnvironment({ ...ours, DATABASE_URL });
+    return runProgram('restored', args, env);
+  };
+
+  it('believes nothing that was handed out before, and lets people in again', async () => {
+    const database = await restore();
+    const { person, service } = backup;
+    const kid = kidOf(person.access);
+    const { code, out } = await raise(database.url);
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^Ended: [23] sessions, 0 service/),
+    });
+    expect(out).toContain('Still live: 1 service tokens');
+
+    const app = await startApp({ ...ours, DATABASE_URL: database.url });
+    expect(await kidsOf(app)).not.toContain(kid);
+    expect((await verify(app, person.access)).valid).toBe(false);
+    expect((await refresh(app, person.refresh)).code).toBe('REFRESH_TOKEN_INVALID');
+    const again = await enter(app, person);
+    expect(await verify(app, again.access)).toEqual({ valid: true, reason: null });
+    // Whoever followed the feed before knows numbers that may be given anew.
+    const stream = await follow(app, basic(service), '3');
+    await stream.ready();
+    expect(stream.events[0]?.event).toBe('reset');
+    expect(stream.revocations().map(({ data }) => data)).toContainEqual({ kind: 'key', key: kid });
+    expect(Number(stream.revocations()[0]?.id)).toBeGreaterThan(2 ** 32);
+    await stream.close();
+    await app.close();
+    await database.drop();
+  });
+
+  it('replaces service tokens as well where that is asked for', async () => {
+    const database = await restore();
+    expect((await raise(database.url, '--end-service-tokens')).out).toContain('1 service tokens');
+    const app = await startApp({ ...ours, DATABASE_URL: database.url });
+    const stream = await follow(app, basic(backup.service));
+    expect(stream.status).toBe(401);
+    await stream.close();
+    await app.close();
+    await database.drop();
+  });
+
+  it('has a record that is whole: what was ended is on it', async () => {
+    const database = await restore();
+    await raise(database.url);
+    const { env } = await testEnvironment({ ...ours, DATABASE_URL: database.url });
+    const { code, err } = await runProgram('audit-verify', [], env);
+    expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining('as it was written') });
+    const [told] = await sql(
+      { databaseUrl: database.url },
+      "select details from audit_events where type = 'database.restored'",
+    );
+    expect(told!['details']).toMatchObject({ sessions: expect.any(Number), keys: 1, serviceTokens: 0 });
+    await database.drop();
+  });
+
+  it('and says how it is called', async () => {
+    const { env } = await testEnvironment(ours);
+    expect(await runProgram('restored', ['--all'], env)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('Usage: npm run db:restored'),
+    });
   });
 });

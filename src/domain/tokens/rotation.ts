@@ -6,14 +6,16 @@ import { transaction, type Unit } from '../../db/transaction.js';
 import { AuthError } from '../../errors.js';
 import { record } from '../audit.js';
 import type { Client } from '../client.js';
-import { revoke, type Feed } from '../revocations.js';
+import { revoke, type Announced } from '../revocations.js';
 import { seal } from '../sealing.js';
 
 export interface RotationDeps {
   db: Knex;
-  feed: Feed;
+  feed: Announced;
   config: Config;
 }
+
+type Signing = Pick<RotationDeps, 'feed' | 'config'>;
 
 /** Who asked, where it was not the calendar. */
 export interface Asked {
@@ -70,6 +72,24 @@ export async function compromiseKey(deps: RotationDeps, kid: string, asked: Aske
   });
 }
 
+/**
+ * After a restore, when it is not known any more what was revoked: nothing that was ever signed is trusted, and a new key
+ * signs at once. @returns how many keys are void
+ */
+export async function replaceKeys(deps: Signing, unit: Unit): Promise<number> {
+  await lock(unit);
+  const live = SigningKeyModel.query(unit.trx).whereIn('state', ['published', 'active', 'retiring']);
+  const gone = await live
+    .patch({ state: 'compromised', privateSealed: null, removedAt: now(unit.trx) })
+    .returning('kid');
+  for (const { kid } of gone) {
+    await record(unit.trx, undefined, { type: 'signing_key.revoked', details: { kid } });
+    revoke(deps.feed, unit, { kind: 'keys', key: kid, status: 'COMPROMISED' });
+  }
+  await activate(deps, unit, (await create(deps, unit, 0)).kid);
+  return gone.length;
+}
+
 async function replaceActive(deps: RotationDeps, unit: Unit, asked: Asked): Promise<void> {
   const waiting = await SigningKeyModel.query(unit.trx).findOne({ state: 'published' });
   await activate(deps, unit, (waiting ?? (await create(deps, unit, 0, asked))).kid);
@@ -116,7 +136,7 @@ async function take(deps: RotationDeps, unit: Unit, step: Step): Promise<void> {
 
 /** Publishes a new key that will sign `leadSeconds` from now. */
 async function create(
-  deps: RotationDeps,
+  deps: Signing,
   unit: Unit,
   leadSeconds: number,
   asked?: Asked,
@@ -144,7 +164,7 @@ async function create(
 }
 
 /** Lets a published key sign; the one before it retires, and its private part is erased. */
-async function activate(deps: RotationDeps, unit: Unit, kid: string): Promise<void> {
+async function activate(deps: Signing, unit: Unit, kid: string): Promise<void> {
   await SigningKeyModel.query(unit.trx)
     .where({ state: 'active' })
     .patch({ state: 'retiring', retiredAt: now(unit.trx), privateSealed: null });
