@@ -8,6 +8,7 @@ import {
   type SessionChange,
 } from '@authgraph/client/browser';
 import { createMint } from '@authgraph/client/testing';
+import { until } from '../harness/until.js';
 
 /** The service, as far as a browser sees it; and a graph behind a gateway that wants its latest token. */
 function makeService() {
@@ -19,16 +20,20 @@ function makeService() {
     fault: undefined as string | undefined,
     isDown: false,
     asked: [] as { authorization: string | null; body: string; url: string }[],
+    /** Answers to whatever shows one of these tokens come late. */
+    late: new Map<string, Promise<Response>>(),
+    who: { sub: randomUUID(), sid: randomUUID() },
   };
   const payload = (ttlSeconds = 900) => {
     state.refreshToken = randomUUID();
-    state.accessToken = mint.token({ ttlSeconds });
+    state.accessToken = mint.token({ ttlSeconds, ...state.who });
     return { accessToken: state.accessToken, refreshToken: state.refreshToken, deviceToken: 'device-1' };
   };
   const fault = (code: string) =>
     Response.json({ errors: [{ message: code, extensions: { code } }], data: null });
   const answer = (query: string, variables: Record<string, string>) => {
     if (state.fault) return fault(state.fault);
+    if (query.includes('signIn(')) state.who = { ...state.who, sid: randomUUID() };
     if (query.includes('signIn('))
       return Response.json({ data: { signIn: { __typename: 'AuthPayload', ...payload() } } });
     if (query.includes('revoke(')) return Response.json({ data: { revoke: true } });
@@ -42,6 +47,8 @@ function makeService() {
     const { url, headers } = request;
     const body = await request.text();
     state.asked.push({ authorization: headers.get('authorization'), body, url });
+    const late = state.late.get(headers.get('authorization')?.slice('Bearer '.length) ?? '');
+    if (late) return late;
     if (state.isDown) throw new TypeError('fetch failed');
     const { query = '', variables = {} } = JSON.parse(body || '{}') as {
       query?: string;
@@ -54,7 +61,7 @@ function makeService() {
       ? Response.json({ data: { me: { id: '1', __typename: 'User' } } })
       : fault('UNAUTHENTICATED');
   };
-  return { state, fetching, payload };
+  return { state, fetching, payload, fault };
 }
 
 const url = 'https://gateway.test/graphql';
@@ -208,6 +215,76 @@ test('what one tab does, the other has done', async () => {
   expect(await gone).toEqual({ type: 'signed-out' });
   expect(await one.session.accessToken()).toBeUndefined();
   expect(service.state.asked.at(-1)?.body).toContain('revoke(');
+});
+
+/** Two tabs: in one, somebody's request is still under way when in the other somebody has signed in. */
+async function askAndSignIn(send: (session: Session, fetching: typeof fetch) => Promise<unknown>) {
+  const service = makeService();
+  const one = openTab(service);
+  const other = openTab(service, one.storage, one.name);
+  await one.session.signIn(CREDENTIALS);
+  let answer: (response: Response) => void = () => undefined;
+  const first = service.state.accessToken;
+  service.state.late.set(first, new Promise((resolve) => (answer = resolve)));
+  const asking = send(one.session, service.fetching);
+  const isFirst = ({ authorization }: { authorization: string | null }) =>
+    authorization === `Bearer ${first}`;
+  await until('it is under way', () => service.state.asked.some(isFirst));
+  return { service, one, other, asking, late: (code: string) => answer(service.fault(code)) };
+}
+
+const byLink = (session: Session, fetching: typeof fetch) => {
+  const link = ApolloLink.from([
+    createAuthLink(session, { ApolloLink, Observable }),
+    new HttpLink({ uri: url, fetch: fetching }),
+  ]);
+  return new ApolloClient({ link, cache: new InMemoryCache() })
+    .query({ query: gql('{ me { id } }'), errorPolicy: 'all' })
+    .catch(() => undefined);
+};
+
+test.each([
+  ['fetch', ask],
+  ['Apollo Client', byLink],
+])(
+  'who has signed in anew is not signed out by a late answer to who was there before: %s',
+  async (_by, send) => {
+    const { service, one, other, asking, late } = await askAndSignIn(send);
+    await other.session.signOut();
+    await other.session.signIn(CREDENTIALS);
+    late('ACCOUNT_SUSPENDED');
+    await asking;
+    expect(await one.session.accessToken()).toBe(service.state.accessToken);
+    expect(await other.session.accessToken()).toBe(service.state.accessToken);
+    expect([...one.changes, ...other.changes].filter(({ code }) => code !== undefined)).toEqual([]);
+  },
+);
+
+test('a session that was renewed meanwhile is ended by an answer to its token of before', async () => {
+  const { one, other, asking, late } = await askAndSignIn(ask);
+  other.later(850);
+  await other.session.accessToken();
+  late('ACCOUNT_DELETED');
+  await asking;
+  expect(await other.session.accessToken()).toBeUndefined();
+  expect(one.changes.at(-1)).toEqual({ type: 'signed-out', code: 'ACCOUNT_DELETED' });
+});
+
+test.each([
+  ['the same person', false],
+  ['somebody else', true],
+])('what is refused late is asked once more, and never as another person: %s', async (_who, isOther) => {
+  const { service, other, asking, late } = await askAndSignIn(ask);
+  await other.session.signOut();
+  if (isOther) service.state.who = { sub: randomUUID(), sid: randomUUID() };
+  await other.session.signIn(CREDENTIALS);
+  late('UNAUTHENTICATED');
+  await asking;
+  const shown = service.state.asked
+    .filter(({ body }) => body.includes('me {'))
+    .map((one) => one.authorization);
+  expect(shown.slice(1)).toEqual(isOther ? [] : [`Bearer ${service.state.accessToken}`]);
+  expect(await other.session.accessToken()).toBe(service.state.accessToken);
 });
 
 test('Apollo Client asks with the token, once more where it was not taken', async () => {

@@ -40,6 +40,8 @@ let site: Server;
 let origin: string;
 /** Operations that the graph was asked for by the pages. */
 const asked: string[] = [];
+/** What the graph is asked with the header x-late is passed on only then. */
+let late: Promise<void>;
 
 beforeAll(async () => {
   [app, chromium] = await Promise.all([startApp({ LIMITS_SCALE: '100' }), openChromium()]);
@@ -52,15 +54,16 @@ beforeAll(async () => {
     }
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
+    const pass = async () => {
+      if (request.headers['x-late'] !== undefined) await late;
       const body = Buffer.concat(parts).toString();
       asked.push(/(\w+)\(/.exec(body)?.[1] ?? body);
       const { authorization } = request.headers;
       const headers = { 'content-type': 'application/json', ...(authorization ? { authorization } : {}) };
-      void fetch(`${app.url}/graphql`, { method: 'POST', headers, body }).then(async (answer) =>
-        response.setHeader('content-type', 'application/json').end(await answer.text()),
-      );
-    });
+      const answer = await fetch(`${app.url}/graphql`, { method: 'POST', headers, body });
+      response.setHeader('content-type', 'application/json').end(await answer.text());
+    };
+    request.on('end', () => void pass());
   });
   await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
   origin = `http://localhost:${(site.address() as AddressInfo).port}`;
@@ -135,5 +138,32 @@ test('two tabs share one session, exchange its token once, and are signed out to
       await until('the tab is signed out', async () => (await last(tab))?.type === 'signed-out');
       expect(await inTab(tab, async ({ session }) => (await session.accessToken()) ?? null)).toBeNull();
     }
+  });
+});
+
+test('a late answer to somebody whose account is gone does not sign out who has signed in since', async () => {
+  const [ana, ben] = [await join(app), await join(app)];
+  await chromium.visit({ sites: [origin] }, async ({ open }) => {
+    const [one, other] = [await open(origin), await open(origin)];
+    const signIn = (tab: Page, { username, password }: typeof ana) =>
+      inTab(tab, ({ session }, who) => session.signIn(who), { login: username, password });
+    let release = (): void => undefined;
+    late = new Promise((resolve) => (release = resolve));
+    await signIn(one, ana);
+    const asking = inTab(one, async ({ session }) => {
+      const headers = { 'content-type': 'application/json', 'x-late': '1' };
+      const body = JSON.stringify({ query: '{ me { id } }' });
+      return (await session.fetch('/graphql', { method: 'POST', headers, body })).text();
+    });
+    const before = await inTab(one, ({ session }) => session.accessToken());
+    const leave = 'mutation ($password: String!) { deleteMe(password: $password) }';
+    await app.graphql(leave, { password: ana.password }, { bearer: ana.access });
+    await signIn(other, ben);
+    release();
+    expect(await asking).toContain('ACCOUNT_DELETED');
+    const after = await inTab(one, ({ session }) => session.accessToken());
+    expect(after).toEqual(expect.any(String));
+    expect(after).not.toBe(before);
+    expect(await inTab(one, ({ changes }) => changes.filter(({ code }) => code !== undefined))).toEqual([]);
   });
 });

@@ -86,7 +86,7 @@ function take(
   isLast: boolean,
   pass: () => void,
 ): void {
-  if (code !== undefined && ENDED.has(code)) void call.session.ended(code);
+  if (token !== undefined && code !== undefined && ENDED.has(code)) void call.session.ended(code, token);
   if (code !== 'UNAUTHENTICATED' || token === undefined || isLast) return pass();
   const handled = call.session.renew(token).then((renewed) => {
     if (renewed === undefined || call.isOver) {

@@ -3,10 +3,10 @@ import { ENDED } from './tokens.js';
 /** What fetching needs of a session. */
 export interface Bearer {
   accessToken(): Promise<string | undefined>;
-  /** A token other than this one, which was not taken; undefined where there is none. */
+  /** Another token of the same account than this one, which was not taken; undefined where there is none. */
   renew(refused: string): Promise<string | undefined>;
-  /** The service has said that this account is gone. */
-  ended(code: string): Promise<void>;
+  /** The service has said of this token that its session or account is gone; a session that came after it stays. */
+  ended(code: string, refused: string): Promise<void>;
 }
 
 /** What is needed to fetch with a session's token. */
@@ -31,7 +31,7 @@ export function fetchWith({ bearer, fetch, origins, base }: FetchingDeps): typeo
     const again = input instanceof Request ? input.clone() : input;
     const response = await fetch(input, withToken(input, init, token));
     const code = await codeOf(response);
-    if (code !== undefined && ENDED.has(code)) await bearer.ended(code);
+    if (code !== undefined && ENDED.has(code)) await bearer.ended(code, token);
     if (code !== 'UNAUTHENTICATED' || isSpent(init)) return response;
     const renewed = await bearer.renew(token);
     return renewed === undefined ? response : fetch(again, withToken(again, init, renewed));

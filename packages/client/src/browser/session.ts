@@ -4,6 +4,8 @@ import { browserStorage, type SessionStorage } from './storage.js';
 import { joinTabs, type Tabs } from './tabs.js';
 import {
   ENDED,
+  isOfAccount,
+  isOfSession,
   readTokens,
   SessionError,
   tokensOf,
@@ -122,8 +124,10 @@ class BrowserSession implements Session {
   }
 
   async renew(refused: string): Promise<string | undefined> {
-    const renewed = await this.#refresh(refused).catch(() => undefined);
-    return renewed?.accessToken === refused ? undefined : renewed?.accessToken;
+    const renewed = (await this.#refresh(refused).catch(() => undefined))?.accessToken;
+    // What somebody asked for is not done in the name of another who has signed in since then.
+    const isTheirs = renewed !== undefined && renewed !== refused && isOfAccount(renewed, refused);
+    return isTheirs ? renewed : undefined;
   }
 
   async signOut(): Promise<void> {
@@ -137,9 +141,15 @@ class BrowserSession implements Session {
     if (held) await send(this.#to, REVOKE, { token: held.refreshToken }).catch(() => undefined);
   }
 
-  async ended(code: string): Promise<void> {
-    await this.#tabs.alone(async () => this.#storage.remove(this.#keys.session));
-    this.#changed({ type: 'signed-out', code });
+  async ended(code: string, refused: string): Promise<void> {
+    const isHeld = await this.#tabs.alone(async () => {
+      const held = await this.#read();
+      // Told late: whoever has signed in since then is not meant.
+      if (!held || !isOfSession(held.accessToken, refused)) return false;
+      await this.#storage.remove(this.#keys.session);
+      return true;
+    });
+    if (isHeld) this.#changed({ type: 'signed-out', code });
   }
 
   async deviceToken(): Promise<string | undefined> {

@@ -56,15 +56,20 @@ export const ENDED: ReadonlySet<string> = new Set([
 /** Tokens that have just come. They live as long as they say, counted from now: the service's clock may not be ours. */
 export function tokensOf({ accessToken, refreshToken }: AuthPayloadLike, now: number): SessionTokens {
   const { iat, exp } = claimsOf(accessToken);
+  if (typeof iat !== 'number' || typeof exp !== 'number')
+    throw new SessionError('MALFORMED', 'This is no access token.');
   return { accessToken, refreshToken, expiresAt: now + Math.max(0, exp - iat) * 1000 };
 }
 
-function claimsOf(token: string): { iat: number; exp: number } {
+/** Whether two access tokens are of one session. */
+export const isOfSession = (one: string, other: string): boolean => claimsOf(one).sid === claimsOf(other).sid;
+
+/** Whether two access tokens are of one account. */
+export const isOfAccount = (one: string, other: string): boolean => claimsOf(one).sub === claimsOf(other).sub;
+
+function claimsOf(token: string): { iat?: unknown; exp?: unknown; sub?: unknown; sid?: unknown } {
   const part = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
-  const { iat, exp } = JSON.parse(atob(part)) as { iat?: unknown; exp?: unknown };
-  if (typeof iat !== 'number' || typeof exp !== 'number')
-    throw new SessionError('MALFORMED', 'This is no access token.');
-  return { iat, exp };
+  return JSON.parse(atob(part)) as object;
 }
 
 /** Reads what storage held; undefined for anything that is not a session. */
