@@ -20,5 +20,5 @@ export function serveWithApollo({ sdl, auth, secret, port }: Supergraph): Promis
     stopOnTerminationSignals: false,
     plugins: [ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })],
   });
-  return listen(server, ({ headers }) => contextOf(headers), port);
+  return listen(server, contextOf, port);
 }

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { RemoteGraphQLDataSource, type GraphQLDataSourceProcessOptions } from '@apollo/gateway';
 import { GraphQLError } from 'graphql';
 
@@ -14,14 +14,23 @@ export interface GatewayContext {
   passedOn?: Record<string, string>;
 }
 
-/** Picks what is passed on, as it came: whether a bearer is any good is for the subgraphs to say. */
-export function contextOf(headers: IncomingHttpHeaders): GatewayContext {
+type Headers = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
+
+/**
+ * Picks what is passed on, as it came: whether a bearer is any good is for the subgraphs to say. Two of them are nobody's: of
+ * what came twice Node shows the first one only.
+ */
+export function contextOf(request: Headers): GatewayContext {
   const present = PASSED_ON.flatMap((name) => {
-    const value = headers[name];
-    return typeof value === 'string' ? [[name, value] as const] : [];
+    const value = request.headers[name];
+    const isSound = name !== 'authorization' || timesOf(name, request) === 1;
+    return typeof value === 'string' && isSound ? [[name, value] as const] : [];
   });
   return { passedOn: Object.fromEntries(present) };
 }
+
+const timesOf = (name: string, { rawHeaders }: Headers): number =>
+  rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === name).length;
 
 /**
  * The gateway's way to one subgraph. Only the auth subgraph is given the secret; its errors arrive with code and

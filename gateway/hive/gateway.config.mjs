@@ -35,7 +35,7 @@ export function configure(env) {
     requestDeadline: 30_000,
     // Exact origins of the frontends, no others; tokens travel in bodies and headers, so no credentials (cookies).
     cors: FRONTEND_URL ? { origin: [FRONTEND_URL], credentials: false } : false,
-    plugins: () => [jsonPostsOnly(), verifying(env), quietFailures()],
+    plugins: () => [jsonPostsOnly(), oneBearer(), verifying(env), quietFailures()],
     // Errors of subgraphs arrive with code and extensions. Which subgraph it was is nobody's business outside.
     subgraphErrors: { subgraphNameProp: false },
     landingPage: false,
@@ -100,6 +100,17 @@ function quietFailures() {
 
 /** As much as the auth service takes itself. */
 const LARGEST_BODY_BYTES = 100 * 1024;
+
+/** Two Authorization headers are nobody's; Node shows the first one only, in which somebody else may not believe. */
+function oneBearer() {
+  return {
+    onRequest({ request, serverContext }) {
+      const names = (serverContext?.req?.rawHeaders ?? []).filter((_text, at) => at % 2 === 0);
+      const seen = names.filter((name) => name.toLowerCase() === 'authorization').length;
+      if (seen > 1) request.headers.delete('authorization');
+    },
+  };
+}
 
 /** Refuses what a form on another site could send, and GET, which carries tokens in the URL and so into logs. */
 function jsonPostsOnly() {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, refresh, revoke, signIn, signUp, whoAmI } from '../harness/calls.js';
@@ -48,6 +51,18 @@ const post = (body: unknown, headers: Record<string, string> = {}) =>
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
+
+/** Sends each of these as an Authorization header of its own, which fetch does not. @returns the body of the answer */
+async function sendTwice(authorization: string[], query: string): Promise<string> {
+  const sent = request(graph.gateway.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+  });
+  sent.setHeader('authorization', authorization);
+  sent.end(JSON.stringify({ query }));
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return text(response);
+}
 
 describe.each(GATEWAYS)('through the gateway %s', (engine) => {
   beforeAll(() => {
@@ -196,6 +211,21 @@ describe.each(GATEWAYS)('through the gateway %s', (engine) => {
       const refreshed = await refresh(graph, signedIn.data['signIn'].refreshToken, asking);
       expect(refreshed.code).toBeUndefined();
     }
+  });
+
+  it('two Authorization headers are nobody, whichever of them comes first', async () => {
+    const jo = await join(graph);
+    const good = `Bearer ${jo.access}`;
+    for (const authorization of [
+      [good, 'Bearer broken.to.ken'],
+      [good, good],
+      ['Basic YTpi', good],
+    ]) {
+      const body = await sendTwice(authorization, '{ me { id } }');
+      expect(body).toContain('UNAUTHENTICATED');
+      expect(body).not.toContain(jo.id);
+    }
+    expect(await sendTwice([good], '{ me { id } }')).toContain(jo.id);
   });
 
   it('a session shows the browser of the person, not the gateway between', async () => {
