@@ -1,16 +1,27 @@
-// `npm run test:faults -- [--quick] [--json file] [scenario …]`: what the service survives, with real processes.
+// `npm run test:faults -- [--quick] [--at-once n] [--json file] [scenario …]`: what the service survives, with real processes.
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { describe, table } from './parts/report.mjs';
+import { play } from './parts/playing.mjs';
+import { table } from './parts/report.mjs';
+import { makeTemplates } from './parts/template.mjs';
 
-const FOLDER = new URL('./scenarios/', import.meta.url);
+/** Those that take longest begin first. */
+const FIRST = ['old-beside-new', 'clock-moved', 'rolling-restart', 'backend-killed'];
+const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, json: { type: 'string' }, list: { type: 'boolean' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    'at-once': { type: 'string' },
+    json: { type: 'string' },
+    list: { type: 'boolean' },
+  },
 });
-const names = readdirSync(FOLDER)
+const names = readdirSync(new URL('./scenarios/', import.meta.url))
   .filter((file) => file.endsWith('.mjs'))
-  .map((file) => file.slice(0, -4));
+  .map((file) => file.slice(0, -4))
+  .sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
 const unknown = positionals.filter((name) => !names.includes(name));
 if (values.list || unknown.length > 0) {
   if (unknown.length > 0) process.stderr.write(`There is no ${unknown.join(', ')}. There are:\n`);
@@ -19,36 +30,12 @@ if (values.list || unknown.length > 0) {
 }
 
 const began = performance.now();
-const reports = [];
-for (const name of positionals.length > 0 ? positionals : names) {
-  process.stderr.write(`${name} …`);
-  const started = performance.now();
-  const seconds = () => (performance.now() - started) / 1000;
-  const { survives, lacks } = await import(new URL(`${name}.mjs`, FOLDER).href);
-  const missing = await lacks?.();
-  let report;
-  if (missing) report = { name, skipped: missing };
-  else
-    try {
-      const progress = (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${name}: ${text}`);
-      report = describe(name, await survives({ isQuick: values.quick ?? false, progress }));
-    } catch (error) {
-      report = { name, failed: error.stack };
-    }
-  report.seconds = Math.round(seconds());
-  reports.push(report);
-  const word = report.skipped
-    ? `SKIPPED: ${report.skipped}`
-    : (report.failed ?? `${report.kills} kills, ${report.violations.length} violations`);
-  process.stderr.write(`${process.stderr.isTTY ? `\r\x1b[K${name}` : ''} ${report.seconds} s: ${word}\n`);
-  for (const violation of (report.violations ?? []).slice(0, 20)) process.stderr.write(`    ${violation}\n`);
-}
-const result = {
-  quick: values.quick ?? false,
-  seconds: Math.round((performance.now() - began) / 1000),
-  scenarios: reports,
-};
+const env = await makeTemplates();
+const { quick: isQuick } = values;
+const width = Number(values['at-once'] ?? (isQuick ? 2 : 1));
+const scenarios = await play(positionals.length > 0 ? positionals : names, { isQuick, width, env });
+const result = { quick: isQuick, seconds: Math.round((performance.now() - began) / 1000), scenarios };
 process.stdout.write(table(result));
 if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
-const isBad = reports.some(({ failed, violations = [] }) => failed || violations.length > 0);
+const isBad = scenarios.some(({ failed, violations = [] }) => failed || violations.length > 0);
 process.exit(isBad ? 1 : 0);

@@ -11,8 +11,9 @@ import { NotStarted, openCrew } from './supervisor.js';
 /** Starts workers, and passes on what this process is told: SIGHUP replaces them, SIGTERM and SIGINT stop everything. */
 async function supervise(config: Config): Promise<void> {
   const log = openLog(config);
-  // Before there is anybody to replace it is heard all the same: unheard, it would end this process.
-  let renew: () => unknown = () => undefined;
+  // Before all are there it is heard all the same, and done once they are: unheard, it would end this process.
+  let isWanted = false;
+  let renew: () => unknown = () => (isWanted = true);
   process.on('SIGHUP', () => void renew());
   const isEmbedded = config.data.databaseUrl === undefined && !config.stateless.on;
   // Here, as it must outlive each worker.
@@ -23,6 +24,7 @@ async function supervise(config: Config): Promise<void> {
     process.stdout.write(crew.welcome);
     if (page) process.stdout.write(`  Metrics          ${page.url}\n\n`);
     renew = () => crew.renew();
+    if (isWanted) renew();
     const told = new Promise((resolve) => process.on('SIGTERM', resolve).on('SIGINT', resolve));
     await told;
     process.exitCode = (await crew.close()) ? 0 : 1;

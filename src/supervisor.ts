@@ -121,10 +121,13 @@ async function fill(state: State, failures: number): Promise<void> {
 
 async function renewAll(state: State): Promise<void> {
   try {
+    // Whoever leaves takes its time; the next one comes up meanwhile.
+    const leaving: Promise<unknown>[] = [];
     for (const old of [...state.crew]) {
       keep(state, (await hire(state)).worker, 0);
-      await dismiss(state, old, LEAVE);
+      leaving.push(dismiss(state, old, LEAVE));
     }
+    await Promise.all(leaving);
     state.log.info({ workers: state.crew.size }, 'every worker was replaced');
   } catch (error) {
     state.log.error({ err: error }, 'the new worker did not start; the ones before go on');

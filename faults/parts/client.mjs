@@ -2,7 +2,8 @@
 import { Agent, request } from 'node:http';
 import { sleep } from './processes.mjs';
 
-const PATIENCE_MS = 10_000;
+/** Hashing has the lowest priority: on a busy machine a sign-up takes its time. */
+const PATIENCE_MS = 30_000;
 export const GATEWAY_SECRET = 'qpwo-4471-znxm-9982-ruty-1036';
 const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 

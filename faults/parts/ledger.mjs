@@ -29,8 +29,9 @@ export function openLedger() {
   const outages = [];
   return Object.assign(ledger, {
     /** What a client was answered. */
-    seen({ code }) {
+    seen({ code: said, message }) {
       ledger.calls++;
+      const code = said === 'NETWORK' ? `NETWORK (${message})` : said;
       if (code !== undefined) ledger.errors[code] = (ledger.errors[code] ?? 0) + 1;
     },
     acknowledge(kind) {

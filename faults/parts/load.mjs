@@ -172,7 +172,7 @@ export async function startLoad({ url, ledger, replicas, citizens = 4, verifiers
     while (!isStopped) {
       const replica = oneOf(replicas.filter((one) => one.isRunning()));
       if (replica) await askAbout(ledger, replica);
-      await rest(10);
+      await rest(20);
     }
   };
   const actors = [registrar(), cautious(), ...Array.from({ length: citizens }, citizen)];

@@ -14,6 +14,7 @@ process.setMaxListeners(0);
 /** A folder for everything that this run writes. PostgreSQL's sockets lie in it, so its path is short. */
 export const home = mkdtempSync(join(tmpdir(), 'agf-'));
 process.once('exit', () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(1));
 
 /** A new folder of its own. */
 export function folderFor(name) {
@@ -71,11 +72,16 @@ export function signal(pid, name) {
   }
 }
 
-export async function freePort() {
+const given = new Set();
+
+/** One that nobody listens on and that was not answered before. @param most the highest that will do */
+export async function freePort(most = 65_535) {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();
   await new Promise((resolve) => server.close(resolve));
+  if (port > most || given.has(port)) return freePort(most);
+  given.add(port);
   return port;
 }
 
@@ -88,6 +94,15 @@ export async function until(what, look, deadlineMs = 60_000, everyMs = 20) {
     if (performance.now() > deadline) throw new Error(`Waited ${deadlineMs / 1000} s in vain until ${what}.`);
     await sleep(everyMs);
   }
+}
+
+/** Does something with each of a list, so many at a time. */
+export async function each(list, width, work) {
+  const left = [...list];
+  const worker = async () => {
+    while (left.length > 0) await work(left.shift());
+  };
+  await Promise.all(Array.from({ length: width }, worker));
 }
 
 /** A whole number from 0 to below `n`. */

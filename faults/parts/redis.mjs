@@ -7,11 +7,13 @@ import { folderFor, freePort, home, isThere, start, until } from './processes.mj
 export const lacksRedis = () =>
   isThere('redis-server') && isThere('redis-cli') ? undefined : 'no redis-server';
 
+/** Those of a Cluster talk to each other 10,000 above. */
+const HIGHEST_PORT = 55_535;
 let count = 0;
 
 /** One redis-server on a port of its own. @param settings of redis.conf */
 export async function openRedis(settings = {}, ...flags) {
-  const port = await freePort();
+  const port = await freePort(HIGHEST_PORT);
   const folder = folderFor(`redis${++count}`);
   const all = { port, bind: '127.0.0.1', save: '""', appendonly: 'no', dir: folder, ...settings };
   const file = join(folder, 'redis.conf');
@@ -49,18 +51,19 @@ export async function openRedis(settings = {}, ...flags) {
   return server;
 }
 
+const several = (count, open) => Promise.all(Array.from({ length: count }, open));
+
 /** A master, two replicas, three Sentinels. */
 export async function openSentinels() {
   const master = await openRedis();
   const follow = { replicaof: `127.0.0.1 ${master.port}` };
-  const servers = [master, await openRedis(follow), await openRedis(follow)];
+  const servers = [master, ...(await several(2, () => openRedis(follow)))];
   const watch = [
     ['monitor mymaster 127.0.0.1', `${master.port} 2`],
     ['down-after-milliseconds mymaster', '500'],
     ['failover-timeout mymaster', '2000'],
   ].map(([name, value]) => [`sentinel ${name}`, value]);
-  const sentinels = [];
-  for (let one = 0; one < 3; one++) sentinels.push(await openRedis(Object.fromEntries(watch), '--sentinel'));
+  const sentinels = await several(3, () => openRedis(Object.fromEntries(watch), '--sentinel'));
   const masterPort = () =>
     Number(sentinels[0].ask('sentinel', 'get-master-addr-by-name', 'mymaster').split('\n')[1]);
   await until('the Sentinels know each other', () =>
@@ -87,8 +90,7 @@ export async function openCluster() {
     'cluster-node-timeout': 1000,
     'cluster-config-file': 'nodes.conf',
   };
-  const servers = [];
-  for (let one = 0; one < 6; one++) servers.push(await openRedis(settings));
+  const servers = await several(6, () => openRedis(settings));
   const places = servers.map(({ port }) => `127.0.0.1:${port}`);
   execFileSync('redis-cli', ['--cluster', 'create', ...places, '--cluster-replicas', '1', '--cluster-yes']);
   const isMaster = ({ ask }) => ask('role').startsWith('master');

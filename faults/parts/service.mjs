@@ -24,6 +24,7 @@ export function environment(more = {}) {
     ENCRYPTION_KEYS: secret(),
     PASSWORD_PEPPERS: secret(),
     PASSWORD_HASH_COST: '10',
+    PASSWORD_HASH_PROCESSES: '1',
     LIMITS_SCALE: '100000',
     LOG_LEVEL: 'info',
     OWNER_USERNAME: owner.username,
@@ -54,8 +55,9 @@ export async function openReplica(env, { main = MAIN, isStarted = true, own: spe
     get pid() {
       return running.child.pid;
     },
-    get ended() {
-      return running.ended;
+    /** The child, and its end. */
+    get running() {
+      return running;
     },
     isRunning: () => running?.child.exitCode === null && running.child.signalCode === null,
     isReady: () =>

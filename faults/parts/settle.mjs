@@ -1,14 +1,16 @@
 // When the fault is over: the ledger against the service and against the database.
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { call } from './client.mjs';
-import { sleep, until } from './processes.mjs';
+import { each, oneOf, sleep, until } from './processes.mjs';
 
 const AUDIT = fileURLToPath(new URL('../../dist/src/audit-verify.js', import.meta.url));
 const HEARD_MS = 1200;
 const MOST_TOKENS = 400;
 const MOST_SESSIONS = 60;
 const MOST_PASSWORDS = 5;
+/** How many are asked about at a time. */
+const WIDTH = 8;
 
 /** Compares everything that was acknowledged; what is not so is a violation in the ledger. */
 export async function settle({ ledger, replicas, proxy, postgres, people, env }) {
@@ -20,10 +22,11 @@ export async function settle({ ledger, replicas, proxy, postgres, people, env })
   await compareDatabase(ledger, postgres);
   await refused(ledger, replicas);
   await alive(ledger, replicas, people);
-  for (const account of [...ledger.accounts.values()].filter(({ next }) => !next).slice(-MOST_PASSWORDS)) {
+  const known = [...ledger.accounts.values()].filter(({ next }) => !next).slice(-MOST_PASSWORDS);
+  await each(known, WIDTH, async (account) => {
     if (!(await people.signIn(account))) ledger.lost.push(`the password of ${account.username}`);
-  }
-  verifyRecord(ledger, env, replicas[0].folder);
+  });
+  await verifyRecord(ledger, env, replicas[0].folder);
 }
 
 async function compareDatabase(ledger, postgres) {
@@ -54,33 +57,34 @@ async function compareDatabase(ledger, postgres) {
     if (!recorded.has(id)) ledger.lost.push(`the record of the account ${username}`);
 }
 
-/** Each replica refuses what was ended, with the exact reason. */
+/** Each replica refuses what was ended. */
 async function refused(ledger, replicas) {
-  for (const { url, name } of replicas)
-    for (const entry of ledger.revoked.slice(-MOST_TOKENS)) {
-      const { data } = await call(url, 'Verify', { token: entry.token });
-      if (data?.valid !== false)
-        ledger.wrongYes.push(`${name} believes …${entry.token.slice(-8)} in the end`);
-    }
+  const ended = ledger.revoked.slice(-MOST_TOKENS);
+  const questions = replicas.flatMap(({ url, name }) => ended.map(({ token }) => ({ url, name, token })));
+  await each(questions, WIDTH, async ({ url, name, token }) => {
+    const { data } = await call(url, 'Verify', { token });
+    if (data?.valid !== false) ledger.wrongYes.push(`${name} believes …${token.slice(-8)} in the end`);
+  });
 }
 
 /** Each honest client goes on, and is believed everywhere. */
 async function alive(ledger, replicas, people) {
-  for (const person of [...ledger.honest.values()].slice(-MOST_SESSIONS)) {
+  await each([...ledger.honest.values()].slice(-MOST_SESSIONS), WIDTH, async (person) => {
     await people.refresh(person);
-    const askedOf = replicas[Math.floor(Math.random() * replicas.length)];
-    const { data } = await call(askedOf.url, 'Verify', { token: person.access });
+    const { url, name } = oneOf(replicas);
+    const { data } = await call(url, 'Verify', { token: person.access });
     if (data?.valid !== true)
-      ledger.honestRevoked.push(`${askedOf.name} refuses ${person.username} in the end: ${data?.reason}`);
-  }
+      ledger.honestRevoked.push(`${name} refuses ${person.username} in the end: ${data?.reason}`);
+  });
 }
 
-function verifyRecord(ledger, env, cwd) {
-  const ran = spawnSync(process.execPath, [AUDIT], {
-    cwd,
-    env: { PATH: process.env.PATH, ...env },
-    encoding: 'utf8',
-  });
-  if (ran.status !== 0)
-    ledger.broken.push(`audit:verify ended with ${ran.status}: ${ran.stdout}${ran.stderr}`.slice(0, 500));
+async function verifyRecord(ledger, env, cwd) {
+  const options = { cwd, env: { PATH: process.env.PATH, ...env } };
+  await new Promise((resolve) =>
+    execFile(process.execPath, [AUDIT], options, (error, said, complained) => {
+      if (error)
+        ledger.broken.push(`audit:verify ended with ${error.code}: ${said}${complained}`.slice(0, 500));
+      resolve();
+    }),
+  );
 }

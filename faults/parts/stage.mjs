@@ -10,16 +10,14 @@ import { settle } from './settle.mjs';
  * Sets the stage.
  * @param given.replicas how many, 2 unless said
  * @param given.env variables besides
- * @param given.postgres an own one
+ * @param given.postgres an own one; a migrated one unless said
  */
 export async function setStage(given = {}) {
   const { replicas: wanted = 2, env: more = {}, load: loading = {}, databaseUrl, settings } = given;
   const postgres = given.postgres ?? (await openPostgres({ more: settings }));
   const env = environment({ DATABASE_URL: databaseUrl ?? postgres.url, ...more });
   const ledger = openLedger();
-  const first = await openReplica(env, given.program);
-  const others = await Promise.all(Array.from({ length: wanted - 1 }, () => openReplica(env, given.program)));
-  const replicas = [first, ...others];
+  const replicas = await Promise.all(Array.from({ length: wanted }, () => openReplica(env, given.program)));
   const proxy = await openProxy(replicas.map(({ url }) => url));
   let load;
   const stage = {

@@ -9,7 +9,7 @@ import { setStage } from '../parts/stage.mjs';
 const GATE = 4712;
 
 export async function survives({ isQuick, progress }) {
-  const [rounds, kills, crashes] = isQuick ? [2, 10, 1] : [20, 60, 5];
+  const [rounds, kills, crashes] = isQuick ? [1, 8, 1] : [20, 60, 5];
   const stage = await setStage();
   const { ledger, postgres, proxy, replicas } = stage;
   const people = openPeople({ url: proxy.url, ledger });

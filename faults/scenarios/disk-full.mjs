@@ -26,6 +26,8 @@ export async function survives({ isQuick, progress }) {
   const cycles = isQuick ? 1 : 4;
   const disk = folderFor('disk');
   mounts('-t', 'tmpfs', '-o', 'size=300M,mode=0700', 'authgraph', disk);
+  // However this ends, and before the folder is removed.
+  process.prependOnceListener('exit', () => unmount(disk));
   const ledger = openLedger();
   const data = join(disk, 'data');
   // DATA_DIR is the disk: a replica's own variables come last.
@@ -69,7 +71,6 @@ export async function survives({ isQuick, progress }) {
   } finally {
     await proxy.close();
     await replica.end('SIGTERM');
-    unmount(disk);
   }
 }
 

@@ -1,4 +1,5 @@
-// Ten processes migrate one empty database at once, and one of them is killed in the middle; then ten replicas start on it.
+// Ten replicas, which migrate as they start, meet on an empty database, and the one at work is killed; before that ten processes of
+// `npm run db:migrate`, again and again.
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -7,6 +8,9 @@ import { openLedger } from '../parts/ledger.mjs';
 import { openPostgres } from '../parts/postgres.mjs';
 import { environment, openReplica } from '../parts/service.mjs';
 
+const TEN = 10;
+/** The lock of src/db/migrate.ts. */
+const LOCK = 7_203_110_001;
 const MIGRATE = fileURLToPath(new URL('../../dist/src/migrate.js', import.meta.url));
 /** The schema in words: columns, indexes, constraints, functions, triggers, and what was applied. */
 const PICTURE = `select md5(string_agg(line, E'\\n' order by line)) as picture from (
@@ -17,7 +21,7 @@ const PICTURE = `select md5(string_agg(line, E'\\n' order by line)) as picture f
   union all select name from knex_migrations) as lines`;
 
 export async function survives({ isQuick, progress }) {
-  const rounds = isQuick ? 2 : 5;
+  const rounds = isQuick ? 0 : 5;
   const ledger = openLedger();
   const postgres = await openPostgres();
   try {
@@ -31,34 +35,50 @@ export async function survives({ isQuick, progress }) {
       const env = environment({ DATABASE_URL: `${url}&application_name=${name}` });
       return start([process.execPath, MIGRATE], { log: join(home, 'migrate.log'), env, cwd: home });
     };
-    const expected = await on('alone', async (url) => {
-      await migrate(url, 'alone').ended;
-      return pictureOf(url);
-    });
-    let last;
+    // Of one that a single process has migrated.
+    const expected = await pictureOf(postgres.url);
     for (let round = 1; round <= rounds; round++) {
       progress(`${round} of ${rounds}`);
-      last = await on(`round${round}`, async (url) => {
-        const running = Array.from({ length: 10 }, (_, at) => migrate(url, at));
+      await on(`round${round}`, async (url) => {
+        const running = Array.from({ length: TEN }, (_, at) => migrate(url, at));
         const killed = await killTheOneAtWork(postgres, `round${round}`, running);
         if (killed) ledger.kills++;
         const codes = await Promise.all(running.map(({ ended }) => ended));
         const good = codes.filter((code) => code === 0).length;
-        if (good !== (killed ? 9 : 10)) ledger.broken.push(`migrations ended with ${codes.join(', ')}`);
+        if (good !== (killed ? TEN - 1 : TEN))
+          ledger.broken.push(`migrations ended with ${codes.join(', ')}`);
         if ((await pictureOf(url)) !== expected)
           ledger.lost.push(`the schema of round ${round} is another one`);
         ledger.acknowledged['migration'] = (ledger.acknowledged['migration'] ?? 0) + good;
-        return url;
       });
     }
     progress('ten replicas start');
-    const env = environment({ DATABASE_URL: last });
-    const replicas = await Promise.all(Array.from({ length: isQuick ? 4 : 10 }, () => openReplica(env)));
-    await Promise.all(replicas.map((replica) => replica.end('SIGKILL')));
+    await on('replicas', async (url) => {
+      await startTen(postgres, url, ledger);
+      if ((await pictureOf(url)) !== expected) ledger.lost.push('the schema of the replicas is another one');
+    });
     return { ledger };
   } finally {
     await postgres.close();
   }
+}
+
+/** The nine that are left become ready, and the tenth when it is started again. */
+async function startTen(postgres, url, ledger) {
+  const env = environment();
+  const replicas = await Promise.all(
+    Array.from({ length: TEN }, (_, at) => {
+      const own = { DATABASE_URL: `${url}&application_name=${at}` };
+      return openReplica(env, { isStarted: false, own });
+    }),
+  );
+  for (const replica of replicas) replica.launch();
+  const running = replicas.map((replica) => replica.running);
+  if (await killTheOneAtWork(postgres, 'replicas', running)) ledger.kills++;
+  for (const replica of replicas.filter((one) => !one.isRunning())) replica.launch();
+  await Promise.all(replicas.map((replica) => replica.ready()));
+  ledger.acknowledged['start'] = TEN;
+  await Promise.all(replicas.map((replica) => replica.end('SIGKILL')));
 }
 
 async function pictureOf(url) {
@@ -72,7 +92,8 @@ async function pictureOf(url) {
 /** Kills the process whose backend holds the lock that all of them want, once it has begun. @returns whether there was one */
 async function killTheOneAtWork(postgres, database, running) {
   const look = `select a.application_name as name from pg_stat_activity a join pg_locks l using (pid)
-    where a.datname = $1 and l.locktype = 'advisory' and l.granted and a.query !~ 'advisory'`;
+    where a.datname = $1 and l.locktype = 'advisory' and l.granted and a.query !~ 'advisory'
+      and (l.classid::bigint << 32) + l.objid::bigint = ${LOCK}`;
   let isOver = false;
   void Promise.any(running.map(({ ended }) => ended)).then(() => (isOver = true));
   const found = await until('one of them migrates', async () => {

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openPostgres } from '../parts/postgres.mjs';
 import { folderFor, sleep } from '../parts/processes.mjs';
 import { setStage } from '../parts/stage.mjs';
 
@@ -29,7 +30,9 @@ export async function survives({ isQuick, progress }) {
   const rounds = isQuick ? 1 : 3;
   progress('the version before is built');
   const main = build(before());
-  const stage = await setStage({ program: { main } });
+  // The version before makes its own schema.
+  const postgres = await openPostgres({ isEmpty: true });
+  const stage = await setStage({ postgres, program: { main } });
   const { ledger, replicas } = stage;
   try {
     await stage.startLoad();
@@ -37,7 +40,7 @@ export async function survives({ isQuick, progress }) {
       await replica.end(signal);
       ledger.kills++;
       await replica.start({ main: program });
-      await sleep(1500);
+      await sleep(isQuick ? 700 : 1500);
     };
     for (let round = 1; round <= rounds; round++) {
       progress(`${round} of ${rounds}`);

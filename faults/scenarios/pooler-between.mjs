@@ -19,7 +19,7 @@ const USER = `
 
 export async function survives({ isQuick, progress }) {
   const cycles = isQuick ? 2 : 8;
-  const postgres = await openPostgres();
+  const postgres = await openPostgres({ isEmpty: true });
   await postgres.query(USER);
   const pooler = await openPooler(postgres);
   const stage = await setStage({

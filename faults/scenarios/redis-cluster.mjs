@@ -1,5 +1,6 @@
 // A master of a Redis Cluster is killed and its replica takes over, again and again.
 import { oneOf, sleep, until } from '../parts/processes.mjs';
+import { openPostgres } from '../parts/postgres.mjs';
 import { countersIn, lacksRedis, openCluster } from '../parts/redis.mjs';
 import { setStage } from '../parts/stage.mjs';
 
@@ -7,8 +8,8 @@ export { lacksRedis as lacks };
 
 export async function survives({ isQuick, progress }) {
   const cycles = isQuick ? 2 : 6;
-  const redis = await openCluster();
-  const stage = await setStage({ env: { REDIS_URL: redis.url } });
+  const [redis, postgres] = await Promise.all([openCluster(), openPostgres()]);
+  const stage = await setStage({ postgres, env: { REDIS_URL: redis.url } });
   const { ledger } = stage;
   try {
     await stage.startLoad();

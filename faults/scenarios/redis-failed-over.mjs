@@ -1,5 +1,6 @@
 // The master that Sentinels watch is killed, or hangs, and a replica takes over: it is found again and used.
 import { sleep, until } from '../parts/processes.mjs';
+import { openPostgres } from '../parts/postgres.mjs';
 import { countersIn, lacksRedis, openSentinels } from '../parts/redis.mjs';
 import { setStage } from '../parts/stage.mjs';
 
@@ -7,8 +8,8 @@ export { lacksRedis as lacks };
 
 export async function survives({ isQuick, progress }) {
   const cycles = isQuick ? 2 : 6;
-  const redis = await openSentinels();
-  const stage = await setStage({ env: { REDIS_URL: redis.url } });
+  const [redis, postgres] = await Promise.all([openSentinels(), openPostgres()]);
+  const stage = await setStage({ postgres, env: { REDIS_URL: redis.url } });
   const { ledger } = stage;
   try {
     await stage.startLoad();

@@ -7,6 +7,7 @@ export { lacksRedis as lacks };
 
 export async function survives({ isQuick, progress }) {
   const cycles = isQuick ? 2 : 10;
+  const isCounted = () => countersIn([redis]) > 0;
   const redis = await openRedis();
   const stage = await setStage({ env: { REDIS_URL: redis.url } });
   const { ledger } = stage;
@@ -15,7 +16,7 @@ export async function survives({ isQuick, progress }) {
     for (let cycle = 1; cycle <= cycles; cycle++) {
       progress(`${cycle} of ${cycles}`);
       await sleep(700);
-      await until('something is counted in Redis', () => countersIn([redis]) > 0);
+      await until('something is counted in Redis', isCounted);
       redis.ask('flushall');
       await sleep(200);
       redis.pause();
@@ -26,7 +27,7 @@ export async function survives({ isQuick, progress }) {
       ledger.kills++;
       await sleep(800);
       await redis.start();
-      await sleep(2000);
+      await until('it is used again', isCounted);
     }
     return { ledger: await stage.settle() };
   } finally {

@@ -3,7 +3,7 @@ import { oneOf, sleep } from '../parts/processes.mjs';
 import { setStage } from '../parts/stage.mjs';
 
 export async function survives({ isQuick, progress }) {
-  const cycles = isQuick ? 4 : 20;
+  const cycles = isQuick ? 3 : 20;
   const stage = await setStage();
   try {
     await stage.startLoad();
