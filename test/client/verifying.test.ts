@@ -15,6 +15,7 @@ import {
   type TokenVerification,
 } from '@authgraph/client';
 import { createMint, startFakeAuth, type FakeAuth } from '@authgraph/client/testing';
+import { jest } from '@jest/globals';
 import {
   createNoopMeter,
   INVALID_SPAN_CONTEXT,
@@ -24,6 +25,7 @@ import {
   type Attributes,
   type Tracer,
 } from '@opentelemetry/api';
+import { openTransport } from '../../packages/client/src/transport.js';
 import { until } from '../harness/until.js';
 
 let auth: FakeAuth;
@@ -498,6 +500,30 @@ describe('a client that does not hear', () => {
     });
     expect(breaker()).toEqual(['open', 'half-open', 'closed']);
     expect(client.status().isBreakerOpen).toBe(false);
+  });
+
+  test('stops asking a service that hangs, also where one question is asked after another', async () => {
+    jest.useFakeTimers();
+    try {
+      const states: string[] = [];
+      const transport = openTransport({
+        ...{ graphqlUrl: 'https://auth.test/graphql', timeoutMs: 2000, retries: 2 },
+        fetch: () => new Promise(() => undefined),
+        onBreaker: (state) => states.push(state),
+        observe: (_name, call) => call(),
+      });
+      const ask = () =>
+        expect(transport.send({ name: 'A', query: '{ a }', variables: {} }, {})).rejects.toThrow();
+      const askAndWait = async (ms: number) =>
+        void (await Promise.all([ask(), jest.advanceTimersByTimeAsync(ms)]));
+      await askAndWait(7000);
+      expect(states).toEqual([]);
+      await askAndWait(5000);
+      expect(states[0]).toBe('open');
+      transport.close();
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test.each(['nothing', 'half an answer'])('gives up on time where the service sends %s', async (sent) => {

@@ -35,7 +35,10 @@ export interface Transport {
 }
 
 const FIRST_PAUSE_MS = 50;
-/** The breaker opens when half of at least so many attempts within these seconds failed, and tries again after that pause. */
+/**
+ * The breaker opens when half of at least so many attempts within these seconds failed, or so many one after another however long
+ * each took, and tries again after that pause.
+ */
 const BREAKER = {
   timeout: false,
   volumeThreshold: 5,
@@ -53,6 +56,10 @@ export function openTransport(deps: TransportDeps): Transport {
     // Whoever answers is there, whatever the answer.
     errorFilter: (error: unknown) => !isUnavailable(error),
   });
+  // A service that hangs lets few fail within the seconds, as each attempt waits for so long.
+  let failedInRow = 0;
+  breaker.on('success', () => (failedInRow = 0));
+  breaker.on('failure', () => ++failedInRow >= BREAKER.volumeThreshold && breaker.open());
   breaker.on('open', () => deps.onBreaker('open'));
   breaker.on('halfOpen', () => deps.onBreaker('half-open'));
   breaker.on('close', () => deps.onBreaker('closed'));
