@@ -29,7 +29,11 @@ export class ServiceTokensResolver {
   async verifyServiceToken(
     @Arg('serviceName', () => String, { description: 'The name that the token must be of.' })
     serviceName: string,
-    @Arg('token', () => String, { description: 'The service token, ags_….' }) token: string,
+    @Arg('token', () => String, {
+      description:
+        'The service token, ags_…. The JWT that a service was given for it is MALFORMED here: verifyToken judges it.',
+    })
+    token: string,
     @Ctx() context: Context,
   ): Promise<ServiceTokenVerification> {
     return verifyServiceToken(context.app, context, serviceName, token);

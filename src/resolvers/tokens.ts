@@ -34,7 +34,8 @@ export class TokensResolver {
     @Arg('token', () => String, { description: 'The access token, without "Bearer".' }) token: string,
     @Arg('serviceId', () => ID, {
       nullable: true,
-      description: 'Asks as well for access to this service; a service that leaves it out asks about itself.',
+      description:
+        'Asks as well for access to this service; a service that leaves it out asks about itself. Where nobody is asked about, by the gateway or with tokenOnly, the JWT of a service is valid whichever service it is for.',
     })
     serviceId: string | null | undefined,
     @Arg('requires', () => [String], {
