@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { ask, testEnvironment, type TestApp } from '../harness/app.js';
 import { lookInto } from '../harness/look.js';
@@ -34,21 +35,29 @@ afterAll(async () => {
 
 const GOOD = { valid: true, reason: null };
 
+/** The longest that a busy machine may take to start a process of the service, in milliseconds. */
+const START_MS = 30_000;
+
 /** The processes that answer requests: children of the one that was started which run the same program. */
 const workers = (): number[] => childrenOf(program.pid, 'main.js').map(({ pid }) => pid);
 
 const both = () => until('two workers are there', () => (workers().length === 2 ? workers() : undefined));
+
+/** Between two questions of one client, in milliseconds: who asks without a pause takes the processors that workers start on. */
+const PAUSE_MS = 20;
 
 /** Asks from several connections at once, over and over, until `work` is done. @returns what was answered and what failed */
 async function underLoad(work: () => Promise<unknown>): Promise<{ answered: number; failed: unknown[] }> {
   const failed: unknown[] = [];
   let [answered, isOver] = [0, false];
   const client = async () => {
-    while (!isOver)
+    while (!isOver) {
       await verify(door, token).then(
         (answer) => (answer.valid ? answered++ : failed.push(answer)),
         (error: unknown) => failed.push(error),
       );
+      await delay(PAUSE_MS);
+    }
   };
   const clients = Array.from({ length: 4 }, client);
   await work().finally(() => (isOver = true));
@@ -126,14 +135,17 @@ it('SIGHUP replaces both, and no request fails', async () => {
   const before = await both();
   const { answered, failed } = await underLoad(async () => {
     program.signal('SIGHUP');
-    await until('both are new', () => program.output().includes('every worker was replaced'), 30_000);
+    const newcomers = () => workers().filter((pid) => !before.includes(pid));
+    for (const wanted of [1, 2])
+      await until(`${wanted} of them has begun`, () => newcomers().length >= wanted, START_MS);
+    await until('both are new', () => program.output().includes('every worker was replaced'), START_MS);
   });
   expect(failed).toEqual([]);
   expect(answered).toBeGreaterThan(0);
   const after = await both();
   expect(after.filter((pid) => before.includes(pid))).toEqual([]);
   expect(await verify(door, token)).toEqual(GOOD);
-});
+}, 3 * START_MS);
 
 it('SIGTERM stops all of them, and what is under way is answered', async () => {
   const lock = await inside.another();
