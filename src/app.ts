@@ -10,7 +10,7 @@ import { chooseRole, openLogin, ownsNothing, type Working } from './db/rights.js
 import { closeRedis, connectRedis } from './db/redis.js';
 import { openStanding, type Duty } from './db/standing.js';
 import { rememberAccess } from './domain/access.js';
-import { openAlerts } from './domain/alerts.js';
+import { openAlerts, purgeAlerts } from './domain/alerts.js';
 import { signWith } from './domain/audit.js';
 import { openCatalogue, type Catalogue } from './domain/catalogue.js';
 import type { Clock } from './domain/clock.js';
@@ -221,6 +221,7 @@ function keepTidy(app: App, duty: Duty): () => void {
       purgePasskeyChallenges(app),
       purgeSightings(app),
       purgeLimits(app),
+      purgeAlerts(app),
     ]).catch((error: unknown) => app.log.warn({ err: error }, 'nothing could be purged'));
   const timer = setInterval(() => duty.isOnDuty && void purge(), PURGE_EVERY_MS).unref();
   return () => clearInterval(timer);

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { processesOf, processVariables } from './config/processes.js';
+import { retentionVariables } from './config/retention.js';
 import { requiredInProduction, statelessMistakes, statelessVariables } from './config/stateless.js';
 import { issuerVariables, readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
 import { passkeyOrigin, rpId, webauthnMistakes, webauthnOf } from './config/webauthn.js';
@@ -119,9 +120,7 @@ export const variables = {
   FRONTEND_URL: origins.default([]),
   TRUSTED_PROXIES: networks.default([]),
   ROUTER_NETWORKS: networks.default([]),
-  AUDIT_RETENTION_DAYS: whole()
-    .refine((days) => days === 0 || (days >= 30 && days <= 36_500), 'must be 0, or from 30 to 36500')
-    .default(0),
+  ...retentionVariables,
   ...issuerVariables,
   ...statelessVariables,
   ...observabilityVariables,
@@ -254,6 +253,7 @@ function group(v: Variables, production: boolean, secrets: Secrets, issuers: rea
     mail: mailOf(v, production),
     limits: { scale: v.LIMITS_SCALE },
     audit: { retentionDays: v.AUDIT_RETENTION_DAYS },
+    alerts: { retentionDays: v.ALERT_RETENTION_DAYS },
     issuers,
     stateless: { on: v.STATELESS, serviceTokens: v.SERVICE_TOKEN_HASHES },
     ...observabilityOf(v, production),

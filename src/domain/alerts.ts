@@ -3,6 +3,7 @@ import { openWebhook, type WebhookDeps } from './alerts/webhook.js';
 
 export type { AlertModel as StoredAlert } from '../db/models/alert.js';
 export { acknowledgeAlert, listAlerts } from './alerts/list.js';
+export { purgeAlerts } from './alerts/purge.js';
 export { rules } from './alerts/rules.js';
 
 /** What raises alerts and has them told. */

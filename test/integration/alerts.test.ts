@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { rules } from '../../src/domain/alerts.js';
+import { loadConfig } from '../../src/config.js';
+import { connectPostgres } from '../../src/db/postgres.js';
+import { purgeAlerts, rules } from '../../src/domain/alerts.js';
 import { actingAs, MALFORMED, settle, UNKNOWN } from '../harness/administration.js';
 import { readAlerts, signedInBefore, watched, type Alert } from '../harness/alerts.js';
-import { startApp, type TestApp } from '../harness/app.js';
+import { startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, refresh, signIn } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { mailsIn } from '../harness/mail.js';
@@ -464,6 +466,30 @@ describe('an alert', () => {
       expect(codeOf(await acknowledge(UNKNOWN, person))).toBe('FORBIDDEN');
     }
     expect(codeOf(await readAlerts(app, { access: 'x' }))).toBe('UNAUTHENTICATED');
+  });
+
+  it('goes ALERT_RETENTION_DAYS after it was acknowledged, and stays while it is open', async () => {
+    const raise =
+      'insert into security_alerts (id, type, severity, status, acknowledged_at, raised_at, suspicion, dedupe_key)';
+    const at = (days: number) => `now() - interval '${days} days'`;
+    const row = (status: string, days: number) =>
+      `(gen_random_uuid(), 'kept', 'LOW', '${status}', ${status === 'OPEN' ? 'null' : at(days)}, ${at(900)}, '', '${status} ${days}')`;
+    await look(
+      `${raise} values ${[row('ACKNOWLEDGED', 41), row('ACKNOWLEDGED', 39), row('OPEN', 41)].join()}`,
+    );
+    const purge = async (ALERT_RETENTION_DAYS: string) => {
+      const { env } = await testEnvironment({ DATABASE_URL: app.databaseUrl, ALERT_RETENTION_DAYS });
+      const db = connectPostgres(app.databaseUrl, 2);
+      await purgeAlerts({ db, config: loadConfig(env) });
+      await db.destroy();
+      const left = await look<{ key: string }>(
+        "select dedupe_key as key from security_alerts where type = 'kept' order by 1",
+      );
+      return left.map(({ key }) => key);
+    };
+    expect(await purge('0')).toHaveLength(3);
+    expect(await purge('40')).toEqual(['ACKNOWLEDGED 39', 'OPEN 41']);
+    await look("delete from security_alerts where type = 'kept'");
   });
 
   it('stands in a list by status and page, newest first', async () => {
