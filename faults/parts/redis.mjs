@@ -7,6 +7,8 @@ import { folderFor, freePort, home, isThere, start, until } from './processes.mj
 export const lacksRedis = () =>
   isThere('redis-server') && isThere('redis-cli') ? undefined : 'no redis-server';
 
+/** Each look starts a process for each server, in milliseconds. */
+const LOOK_EVERY_MS = 200;
 /** Those of a Cluster talk to each other 10,000 above. */
 const HIGHEST_PORT = 55_535;
 let count = 0;
@@ -87,7 +89,9 @@ export async function openSentinels() {
 export async function openCluster() {
   const settings = {
     'cluster-enabled': 'yes',
-    'cluster-node-timeout': 1000,
+    // On a busy machine a server is silent for longer than a second, and then nobody has a majority.
+    'cluster-node-timeout': 2000,
+    'cluster-replica-validity-factor': 0,
     'cluster-config-file': 'nodes.conf',
   };
   const servers = await several(6, () => openRedis(settings));
@@ -103,10 +107,15 @@ export async function openCluster() {
     masters: () => servers.filter(isMaster),
     /** Waits until all slots are served again without this one. */
     healedWithout: (lost) =>
-      until('a replica has taken over', () => {
-        const others = servers.filter((one) => one !== lost);
-        return others.filter(isMaster).length === 3 && others.every(isWhole);
-      }),
+      until(
+        'a replica has taken over',
+        () => {
+          const others = servers.filter((one) => one !== lost);
+          return others.filter(isMaster).length === 3 && others.every(isWhole);
+        },
+        90_000,
+        LOOK_EVERY_MS,
+      ),
     close: () => Promise.all(servers.map((one) => one.kill())),
   };
 }

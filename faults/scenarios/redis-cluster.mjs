@@ -25,7 +25,9 @@ export async function survives({ isQuick, progress }) {
       }
       await until('it counts again', () => countersIn(redis.servers.filter((server) => server !== lost)) > 0);
       await lost.start();
-      await until('it is a replica', () => lost.ask('role').startsWith('slave'));
+      await until('it is a replica again', () =>
+        lost.ask('info', 'replication').includes('master_link_status:up'),
+      );
       await sleep(1000);
     }
     return { ledger: await stage.settle() };

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
-const whole = () =>
+/** A whole number, in words for whoever set it. */
+export const whole = () =>
   z.coerce
     .number({
       error: ({ code }: { code?: string | undefined }) =>

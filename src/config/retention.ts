@@ -1,9 +1,7 @@
-import { z } from 'zod';
+import { whole } from './processes.js';
 
 const days = (fallback: number) =>
-  z.coerce
-    .number({ error: ({ code }) => (code === 'invalid_type' ? 'must be a number' : undefined) })
-    .int('must be a whole number')
+  whole()
     .refine((count) => count === 0 || (count >= 30 && count <= 36_500), 'must be 0, or from 30 to 36500')
     .default(fallback);
 
