@@ -12,8 +12,8 @@ import { NotStarted, openCrew } from './supervisor.js';
 async function supervise(config: Config): Promise<void> {
   const log = openLog(config);
   // Before all are there it is heard all the same, and done once they are: unheard, it would end this process.
-  let isWanted = false;
-  let renew: () => unknown = () => (isWanted = true);
+  const wish = { isMade: false };
+  let renew: () => unknown = () => (wish.isMade = true);
   process.on('SIGHUP', () => void renew());
   const isEmbedded = config.data.databaseUrl === undefined && !config.stateless.on;
   // Here, as it must outlive each worker.
@@ -24,7 +24,7 @@ async function supervise(config: Config): Promise<void> {
     process.stdout.write(crew.welcome);
     if (page) process.stdout.write(`  Metrics          ${page.url}\n\n`);
     renew = () => crew.renew();
-    if (isWanted) renew();
+    if (wish.isMade) renew();
     const told = new Promise((resolve) => process.on('SIGTERM', resolve).on('SIGINT', resolve));
     await told;
     process.exitCode = (await crew.close()) ? 0 : 1;

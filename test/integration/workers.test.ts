@@ -131,21 +131,25 @@ it('a worker that is killed is replaced while the other goes on', async () => {
   await until('it is told', () => program.output().includes('a worker has ended'));
 });
 
-it('SIGHUP replaces both, and no request fails', async () => {
-  const before = await both();
-  const { answered, failed } = await underLoad(async () => {
-    program.signal('SIGHUP');
-    const newcomers = () => workers().filter((pid) => !before.includes(pid));
-    for (const wanted of [1, 2])
-      await until(`${wanted} of them has begun`, () => newcomers().length >= wanted, START_MS);
-    await until('both are new', () => program.output().includes('every worker was replaced'), START_MS);
-  });
-  expect(failed).toEqual([]);
-  expect(answered).toBeGreaterThan(0);
-  const after = await both();
-  expect(after.filter((pid) => before.includes(pid))).toEqual([]);
-  expect(await verify(door, token)).toEqual(GOOD);
-}, 3 * START_MS);
+it(
+  'SIGHUP replaces both, and no request fails',
+  async () => {
+    const before = await both();
+    const { answered, failed } = await underLoad(async () => {
+      program.signal('SIGHUP');
+      const newcomers = () => workers().filter((pid) => !before.includes(pid));
+      for (const wanted of [1, 2])
+        await until(`${wanted} of them has begun`, () => newcomers().length >= wanted, START_MS);
+      await until('both are new', () => program.output().includes('every worker was replaced'), START_MS);
+    });
+    expect(failed).toEqual([]);
+    expect(answered).toBeGreaterThan(0);
+    const after = await both();
+    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    expect(await verify(door, token)).toEqual(GOOD);
+  },
+  3 * START_MS,
+);
 
 it('SIGTERM stops all of them, and what is under way is answered', async () => {
   const lock = await inside.another();
