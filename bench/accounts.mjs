@@ -1,9 +1,14 @@
 #!/usr/bin/env node
 // npm run bench:accounts: what a million accounts change. Two servers side by side, one nearly empty, one full; README.md tells how to read it.
 import { parseArgs } from 'node:util';
-import pg from 'pg';
 import { prepare } from '../scripts/prepare.mjs';
-import { measureRate, median, round, startServer } from './server.mjs';
+import { measureGroup } from './measure.mjs';
+import { median } from './numbers.mjs';
+import { ratio } from './promises.mjs';
+import { JOBS } from './rows/jobs.mjs';
+import { round, startServer } from './server.mjs';
+import { fillAccounts } from './stage/accounts.mjs';
+import { step } from './stage/progress.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -17,13 +22,11 @@ const rounds = Number(values.rounds);
 const pages = Number(values.pages);
 
 const SIGN_IN = 'mutation($input:SignInInput!){signIn(input:$input){...on AuthPayload{accessToken}}}';
-const VERIFY = 'query($token:String!){verifyToken(token:$token){valid reason subject{id username roles}}}';
 const USERS = `query($after:String,$filter:UserFilter,$orderBy:UserOrder){
   users(first:20,after:$after,filter:$filter,orderBy:$orderBy){nodes{id username email status roles{name}}pageInfo{endCursor hasNextPage}}}`;
 const OWNER = { OWNER_USERNAME: 'bench', OWNER_PASSWORD: 'correct-horse-battery-1' };
 const ENV = { ...OWNER, LIMITS_SCALE: '100000', PASSWORD_HASH_COST: '10' };
 
-const BATCH = 50_000;
 /** verifyToken keeps this part of its rate, and a far page takes at most so many times what the first does. */
 const LEAST_RATE = 0.9;
 const MOST_RATIO = 2;
@@ -38,24 +41,14 @@ const FILTERS = {
   'search, none': { search: 'nobody at all' },
 };
 
-const MADE = `
-  with made as (
-    insert into users (id, email, email_key, username, username_key, password_hash, first_name, last_name, created_at, updated_at, suspended_at, deleted_at)
-    select gen_random_uuid(), 'person' || n || '@example.test', 'person' || n || '@example.test', 'person' || n, 'person' || n, 'none',
-           (array['Ana','Boris','Chen','Dalia','Emeka','Fatima','Goran','Hana'])[1 + n % 8], 'Family' || n % 5000,
-           now() - n * interval '30 seconds', now() - n * interval '20 seconds',
-           case when n % 97 = 0 then now() end, case when n % 101 = 0 then now() end
-    from generate_series($1::int, $2::int) n returning id, username_key
-  )
-  insert into user_roles (user_id, role_id)
-  select m.id, r.id from made m join roles r on r.name = case when right(m.username_key, 2) in ('07', '57') then 'STAFF' else 'USER' end`;
-
 await prepare();
 const servers = [];
 try {
   const small = await open('nearly empty');
   const large = await open(`${accounts} accounts`);
-  await fill(large.server, accounts);
+  await fillAccounts(await large.server.databaseUrl(), accounts, (made) =>
+    step(`${made} of ${accounts} accounts`),
+  );
   console.log(`\nverifyToken, ${rounds} rounds in turns`);
   const isSteady = report(await compareVerification(small, large));
   console.log(`\nusers, pages of 20, ms`);
@@ -87,52 +80,23 @@ async function ask(server, query, variables, token) {
   return data;
 }
 
-/** Accounts as a deployment has them: most active, some suspended or deleted, one in fifty of the staff. */
-async function fill(server, count) {
-  const client = new pg.Client({ connectionString: await server.databaseUrl() });
-  await client.connect();
-  try {
-    await insertAccounts(client, count);
-  } finally {
-    await client.end();
-  }
+/** Both in turns, round by round, so that a slow moment of the machine meets both. */
+function compareVerification(...sides) {
+  const cells = sides.map(({ name, server, token }) => ({
+    row: { ...server, name, jobs: JOBS, sessions: [{ access: token }] },
+    job: 'verify',
+  }));
+  const group = { name: 'verifyToken', seconds: 2, cells };
+  return measureGroup(group, { rounds, connections: 32, warmUp: 1, progress: step });
 }
 
-async function insertAccounts(client, count) {
-  for (let from = 0; from < count; from += BATCH) {
-    await client.query(MADE, [from, Math.min(from + BATCH, count) - 1]);
-    process.stderr.write(`\r${Math.min(from + BATCH, count)} of ${count} accounts`);
-  }
-  process.stderr.write('\n');
-  await client.query('vacuum analyze');
-}
-
-/** Rates of both, round by round, so that a slow moment of the machine meets both. */
-async function compareVerification(...sides) {
-  const measured = [];
-  for (let turn = 0; turn < rounds; turn++) {
-    const row = {};
-    for (const side of turn % 2 ? sides.toReversed() : sides)
-      row[side.name] = await measureRate(side.server, {
-        expectText: '"valid":true',
-        requests: [
-          { headers: {}, body: JSON.stringify({ query: VERIFY, variables: { token: side.token } }) },
-        ],
-      });
-    measured.push(row);
-  }
-  return measured;
-}
-
-function report(measured) {
-  const [small, large] = Object.keys(measured[0]);
-  for (const name of [small, large])
-    console.log(`${name.padEnd(24)} ${Math.round(median(measured.map((row) => row[name].rate)))} req/s`);
-  const ratios = measured.map((row) => row[large].rate / row[small].rate);
-  const cpu =
-    median(measured.map((row) => row[small].cpuUs)) / median(measured.map((row) => row[large].cpuUs));
-  console.log(`${'ratio'.padEnd(24)} ${round(median(ratios))} (by processor time ${round(cpu)})`);
-  return Math.max(median(ratios), cpu) >= LEAST_RATE;
+function report([small, large]) {
+  for (const { row, rate, invalid } of [small, large])
+    console.log(`${row.padEnd(24)} ${invalid ?? `${Math.round(rate)} req/s`}`);
+  if (small.invalid || large.invalid) return false;
+  const [byRate, byCpu] = ['rate', 'cpu'].map((figure) => ratio(large, small, figure));
+  console.log(`${'ratio'.padEnd(24)} ${round(byRate)} (by processor time ${round(byCpu)})`);
+  return Math.max(byRate, byCpu) >= LEAST_RATE;
 }
 
 /** First and last page in turns; then each filter's first page. */

@@ -5,7 +5,8 @@ import { createPublicKey, verify } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { prepare, root } from '../scripts/prepare.mjs';
-import { median, round } from './server.mjs';
+import { median } from './numbers.mjs';
+import { round } from './server.mjs';
 
 /**
  * What is asked for: of the bare rate, and times the bare rate. RSA's checks are three times as quick as the others, so that the same

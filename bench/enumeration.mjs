@@ -3,7 +3,8 @@
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { prepare } from '../scripts/prepare.mjs';
-import { addAccounts, median, quantile, round, SIGN_IN, startServer } from './server.mjs';
+import { median, quantile } from './numbers.mjs';
+import { addAccounts, round, SIGN_IN, startServer } from './server.mjs';
 
 /** Medians lie no further apart, of the slowest. */
 const PROMISE = 0.05;

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { prepare, root } from '../scripts/prepare.mjs';
-import { ask, PASSWORD, quantile, startServer, SIGN_IN } from './server.mjs';
+import { quantile } from './numbers.mjs';
+import { ask, PASSWORD, startServer, SIGN_IN } from './server.mjs';
 
 const WITH_REDIS_MS = 100; // p99
 const WITHOUT_MS = 1500;

@@ -1,69 +1,34 @@
-// The built service in a child process, on a database of its own.
-import { execFileSync, fork, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+// The built service in a child process, with the embedded PostgreSQL, on data of its own.
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { startServer as startProcess } from './stage/processes.mjs';
 
 const ENTRY = new URL('../dist/src/main.js', import.meta.url).pathname;
-const TICK_MS = 1000 / Number(execFileSync('getconf', ['CLK_TCK']).toString());
 
-/** Starts it with nothing of this shell's configuration: { graphqlUrl, databaseUrl(), cpuMs(), stop() }. */
+/** Starts it with nothing of this shell's configuration: { url, graphqlUrl, pid, databaseUrl(), stop() }. */
 export async function startServer(environment) {
   const dir = mkdtempSync(join(tmpdir(), 'authgraph-bench-'));
   const remove = () => rmSync(dir, { recursive: true, force: true });
+  const { PATH, HOME } = process.env;
+  const env = { PATH, HOME, DATA_DIR: dir, LOG_LEVEL: 'warn', NODE_ENV: 'development', ...environment };
   try {
-    const { kill, ended, ...started } = await startProcess(
-      [ENTRY],
-      { DATA_DIR: dir, LOG_LEVEL: 'warn', NODE_ENV: 'development', ...environment },
-      '/health/ready',
-    );
-    const stop = async () => {
-      kill();
-      await Promise.race([ended, sleep(15_000)]);
-      kill('SIGKILL');
-      remove();
-    };
-    return { ...started, databaseUrl: () => databaseUrl(dir), stop };
+    const started = await startProcess({
+      command: [process.execPath, ENTRY],
+      env,
+      log: join(dir, 'log'),
+      ready: '/health/ready',
+      isReady: (status) => status < 500,
+    });
+    const stop = () => started.stop().finally(remove);
+    const graphqlUrl = `${started.url}/graphql`;
+    return { ...started, graphqlUrl, databaseUrl: () => databaseUrl(dir), stop };
   } catch (error) {
     remove();
     throw error;
   }
 }
-
-/** Starts a server on a port of its own, and waits until it answers at that path: { graphqlUrl, cpuMs(), kill(), ended }. */
-export async function startProcess(args, environment = {}, path = '/') {
-  const port = await freePort();
-  const env = {
-    PATH: process.env.PATH,
-    HOME: process.env.HOME,
-    NODE_ENV: 'production',
-    PORT: String(port),
-    ...environment,
-  };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  const kill = (signal = 'SIGTERM') => child.kill(signal);
-  // However the bench ends, what it has started ends with it.
-  process.once('exit', () => kill('SIGKILL'));
-  const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; child.exitCode === null && tries < 300; tries++) {
-    if (await answers(url + path))
-      return { graphqlUrl: `${url}/graphql`, cpuMs: () => cpuMs(child.pid), kill, ended };
-    await sleep(100);
-  }
-  kill('SIGKILL');
-  throw new Error(`${args.join(' ')} did not start`);
-}
-
-/** Whether somebody is there who is ready. */
-const answers = (url) =>
-  fetch(url).then(
-    ({ status }) => status < 500,
-    () => false,
-  );
 
 /** Where its embedded PostgreSQL listens. */
 async function databaseUrl(dataDir) {
@@ -72,66 +37,9 @@ async function databaseUrl(dataDir) {
   return (await startEmbeddedPostgres({ dataDir, onDeath: () => undefined })).url;
 }
 
-/** Loads a server for a while: { rate, cpuUs, p99 } in requests a second, processor time a request, and milliseconds. */
-export async function measureRate(server, { chain, ...job }, { seconds = 2, connections = 32 } = {}) {
-  const child = fork(new URL('./load.mjs', import.meta.url).pathname);
-  const spent = chain && { after: chain.after, first: await manyOf(2 * connections, chain.start) };
-  delete job.server;
-  const before = server.cpuMs();
-  const result = await new Promise((resolve, reject) => {
-    child
-      .once('message', resolve)
-      .once('exit', (code) => reject(new Error(`the load generator ended with ${code}`)));
-    child.send({ url: server.graphqlUrl, seconds, connections, spent, ...job });
-  });
-  if (result.wrong > 0 || result.answered === 0)
-    throw new Error(`${result.wrong} wrong answers: refusals are not measured`);
-  return {
-    rate: result.answered / result.seconds,
-    cpuUs: ((server.cpuMs() - before) * 1000) / result.answered,
-    p99: result.p99,
-  };
-}
-
-async function manyOf(count, make) {
-  const made = [];
-  while (made.length < count) made.push(await make());
-  return made;
-}
-
-/** User and system time of the service's own process, its threads included and PostgreSQL left out, in milliseconds. */
-function cpuMs(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-}
-
-/** A port that nobody listens on. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-export function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)];
-}
-
 /** To hundredths, as text. */
 export function round(number) {
   return number.toFixed(2);
-}
-
-/** The smallest of the numbers that at least this share (0 to 1) of them do not exceed. */
-export function quantile(numbers, share) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
 
 export const SIGN_IN = 'mutation($input:SignInInput!){signIn(input:$input){...on AuthPayload{accessToken}}}';

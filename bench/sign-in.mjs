@@ -4,7 +4,8 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { prepare } from '../scripts/prepare.mjs';
-import { addAccounts, ask, PASSWORD, quantile, round, SIGN_IN, startServer, VERIFY } from './server.mjs';
+import { quantile } from './numbers.mjs';
+import { addAccounts, ask, PASSWORD, round, SIGN_IN, startServer, VERIFY } from './server.mjs';
 
 /** What is promised; see README.md. */
 const PROMISE = { timesIdle: 3, orMs: 10, throughput: 0.85 };

@@ -13,7 +13,19 @@ const SDL = `
   type TokenVerification { valid: Boolean! reason: String subject: Subject }
   type Query { verifyToken(token: String!): TokenVerification }`;
 
-/** Reads a body, JSON or a form, and answers JSON. */
+/** What a key set looks like that has two keys in it. */
+const key = {
+  kty: 'EC',
+  crv: 'P-256',
+  alg: 'ES256',
+  use: 'sig',
+  kid: 'k'.repeat(24),
+  x: 'x'.repeat(43),
+  y: 'y'.repeat(43),
+};
+const keySet = JSON.stringify({ keys: [key, key] });
+
+/** Reads a body, JSON or a form, and answers JSON; without one it answers a key set. */
 function http() {
   serve(() => ({ data: { verifyToken: verified } }));
 }
@@ -59,7 +71,7 @@ function serve(answer) {
     request.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8');
       response.setHeader('content-type', 'application/json; charset=utf-8');
-      response.end(JSON.stringify(text === '' ? {} : answer(read(text))));
+      response.end(text === '' ? keySet : JSON.stringify(answer(read(text))));
     });
   }).listen(port, '127.0.0.1');
 }
