@@ -1,31 +1,53 @@
 #!/usr/bin/env node
 // npm run bench: the service beside what Node, graphql-js and Apollo Server cost by themselves, beside others, and beside itself with more
 // accounts and processes. README.md tells how to read it.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { prepare } from '../scripts/prepare.mjs';
 import { readOptions } from './options.mjs';
 import { judge } from './promises.mjs';
+import { measureMemory } from './remember.mjs';
 import { drawIntoDocs } from './report/docs.mjs';
 import { textOf } from './report/text.mjs';
 import { run } from './run.mjs';
-import { inWords, say, step } from './stage/progress.mjs';
-import { openStores } from './stage/stores.mjs';
+import { inWords, say } from './stage/progress.mjs';
+import { onStage } from './stage/stage.mjs';
 
 const options = optionsOrExit();
 if (options.plot) {
-  drawIntoDocs({ results: JSON.parse(readFileSync(options.plot, 'utf8')) });
+  const { memory: kept, ...rest } = JSON.parse(readFileSync(options.plot, 'utf8'));
+  drawIntoDocs({ results: rest, memory: kept });
   process.exit(0);
 }
 await prepare();
 const startedAt = performance.now();
-const result = await onStage(describedRun);
-console.log(textOf(result));
-if (options.out) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
-if (options.docs) drawIntoDocs({ results: result });
+const { results, memory } = await onStage(options, measureAll);
+const promises = [...results.promises, ...(memory?.promises ?? [])];
+console.log(textOf({ ...results, promises }));
+if (options.out) writeFileSync(options.out, `${JSON.stringify({ ...results, memory }, null, 1)}\n`);
+if (options.docs) drawIntoDocs({ results, memory });
 say(`done in ${inWords((performance.now() - startedAt) / 1000)}`);
-process.exit(result.promises.every(({ isKept }) => isKept) ? 0 : 1);
+process.exit(promises.every(({ isKept }) => isKept) ? 0 : 1);
+
+/** Memory last: it takes the longest, and what was measured before is kept whatever becomes of it. */
+async function measureAll(stage) {
+  const described = await describedRun(stage);
+  if (!options.memory) return { results: described };
+  try {
+    return { results: described, memory: await measureMemory(stage, options.memory) };
+  } catch (error) {
+    const promises = [...described.promises, brokenBy({ reason: error.message })];
+    return { results: { ...described, promises } };
+  }
+}
+
+/** A measurement that could not be made breaks what it was made for. */
+const brokenBy = ({ reason }) => ({
+  text: `everything is measured: ${reason}`,
+  value: null,
+  least: 1,
+  isKept: false,
+});
 
 function optionsOrExit() {
   try {
@@ -36,21 +58,9 @@ function optionsOrExit() {
   }
 }
 
-/** Everything that is started and written is gone afterwards. */
-async function onStage(work) {
-  const dir = mkdtempSync(join(tmpdir(), 'authgraph-bench-'));
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
-  const stores = await openStores({ ...options, dir });
-  try {
-    return await work({ dir, stores, progress: step });
-  } finally {
-    await stores.stop();
-  }
-}
-
 /** What was measured, on what, and what it means for the promises; nothing that names the machine. */
 async function describedRun(stage) {
-  const { cells, skipped } = await run(stage, options);
+  const { cells, skipped, failed } = await run(stage, options);
   const { rounds, seconds, hashSeconds, connections, sessions, people, accounts, processes } = options;
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -58,8 +68,8 @@ async function describedRun(stage) {
     cores: cpus().length,
     minutes: Math.round((performance.now() - startedAt) / 6000) / 10,
     options: { rounds, seconds, hashSeconds, connections, sessions, people, accounts, processes },
-    skipped,
-    promises: judge(cells),
+    skipped: [...skipped, ...failed],
+    promises: [...judge(cells), ...failed.map(brokenBy)],
     cells,
   };
 }

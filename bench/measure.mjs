@@ -5,7 +5,6 @@ import { median } from './numbers.mjs';
 
 /** More wrong answers than this share and a cell measures refusals. */
 const MOST_WRONG = 0.001;
-const NOTHING = { cpuMs: 0 };
 const FIGURES = ['rate', 'cpuUs', 'postgresUs', 'p50', 'p99', 'rssMb'];
 
 /**
@@ -37,20 +36,35 @@ export async function measureGroup(group, run) {
 }
 
 async function measure({ row, job }, { seconds, connections, rate, postgresPid }) {
-  const before = [usageOf(row.pid), postgresPid ? usageOf(postgresPid) : NOTHING];
+  const pids = [row.pid, postgresPid];
+  const before = pids.map(usage);
   const result = await load({ url: row.url, seconds, connections, rate, job: taskOf(row, job) });
   keepWhatIsLeft(row, job, result.left);
-  await settled(row.pid);
-  const after = [usageOf(row.pid), postgresPid ? usageOf(postgresPid) : NOTHING];
-  const [cpuUs, postgresUs] = after.map(
-    ({ cpuMs }, at) => ((cpuMs - before[at].cpuMs) * 1000) / result.total,
+  if (row.pid) await settled(row.pid);
+  const after = pids.map(usage);
+  const [cpuUs, postgresUs] = after.map((one, at) =>
+    one ? ((one.cpuMs - before[at].cpuMs) * 1000) / result.total : null,
   );
   const { rate: answered, total, wrong, sample, p50, p99, max } = result;
-  return { rate: answered, cpuUs, postgresUs, p50, p99, max, rssMb: after[0].rssMb, total, wrong, sample };
+  return {
+    rate: answered,
+    cpuUs,
+    postgresUs,
+    p50,
+    p99,
+    max,
+    rssMb: after[0]?.rssMb ?? null,
+    total,
+    wrong,
+    sample,
+  };
 }
 
+/** Of a process that is not ours nothing is known. */
+const usage = (pid) => pid && usageOf(pid);
+
 /** What the generator is told: the request, and the people or sessions that it draws on. */
-function taskOf(row, name) {
+export function taskOf(row, name) {
   const {
     mode = name === 'signup' ? 'fresh' : 'cycle',
     method,
@@ -84,7 +98,8 @@ function describe({ name, rate }, { row, job, label, variant }, { rounds, invali
     kind,
     job,
     label: label ?? rowName,
-    about,
+    // What others write of themselves stays theirs.
+    about: kind === 'peer' ? undefined : about,
     hash,
     facts,
     variant,

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { GROUPS } from './groups.mjs';
 
 /** What `--full` asks for where nothing else is said. */
-const FULL = { rounds: '7', seconds: '3', accounts: '1,1000,1000000' };
+const FULL = { accounts: '1,1000,1000000', memory: '600' };
 const DEFAULTS = {
   rounds: '5',
   seconds: '2',
@@ -26,7 +26,16 @@ export function readOptions(args) {
     args,
     options: {
       ...Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, TEXT])),
-      ...{ jobs: TEXT, rows: TEXT, peers: TEXT, postgres: TEXT, redis: TEXT, out: TEXT, plot: TEXT },
+      ...{
+        jobs: TEXT,
+        rows: TEXT,
+        peers: TEXT,
+        postgres: TEXT,
+        redis: TEXT,
+        out: TEXT,
+        plot: TEXT,
+        memory: TEXT,
+      },
       ...{ full: SWITCH, docs: SWITCH },
     },
   });
@@ -38,6 +47,7 @@ export function readOptions(args) {
     ...{ rounds: number('rounds'), seconds: number('seconds'), hashSeconds: number('hash-seconds') },
     ...{ warmUp: number('warm-up'), connections: number('connections'), starts: number('starts') },
     ...{ sessions: number('sessions'), people: number('people') },
+    memory: given.memory && positive('memory', given.memory),
     accounts: given.accounts.split(',').map((one) => positive('accounts', one)),
     processes: given.processes.split(',').map((one) => positive('processes', one)),
   };

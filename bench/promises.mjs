@@ -48,7 +48,7 @@ function againstPeers(cells) {
       group: peer.group,
       of: [OWN, own.job],
       to: [peer.row, peer.job],
-      figure: PEER_JOBS[peer.group],
+      figure: peer.cpuUs === null ? 'rate' : PEER_JOBS[peer.group],
       least: 1,
     }));
 }

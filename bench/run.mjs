@@ -1,4 +1,4 @@
-// One run: rows are started, measured in turns and stopped, set by set. Answers { cells, skipped }.
+// One run: rows are started, measured in turns and stopped, set by set. Answers { cells, skipped, failed }.
 import { growth, processes, durationOf, sideBySide } from './groups.mjs';
 import { measureGroup } from './measure.mjs';
 import { median } from './numbers.mjs';
@@ -9,16 +9,27 @@ import { inWords, say, step } from './stage/progress.mjs';
 
 /** Measures what the options ask for on a stage { dir, stores, progress }. */
 export async function run(stage, options) {
-  const results = { cells: [], skipped: [] };
+  const results = { cells: [], skipped: [], failed: [] };
   const wants = (name) => options.jobs.includes(name);
   const sets = [
     [options.jobs.some((name) => !['growth', 'processes', 'start'].includes(name)), openSideBySide],
     [wants('growth'), openGrowth],
     [wants('processes'), openProcesses],
   ];
-  for (const [isWanted, open] of sets) if (isWanted) await measureSet(stage, options, open, results);
-  if (wants('start')) results.cells.push(await measureStarts(stage, options));
+  for (const [isWanted, open] of sets)
+    if (isWanted) await kept(results, () => measureSet(stage, options, open, results));
+  if (wants('start'))
+    await kept(results, async () => results.cells.push(await measureStarts(stage, options)));
   return results;
+}
+
+/** What was measured before something broke is not lost by that; the run ends as one that has broken a promise. */
+async function kept(results, work) {
+  try {
+    await work();
+  } catch (error) {
+    skip(results.failed, 'authgraph', error.message);
+  }
 }
 
 /** Opens a set of rows, measures its groups, and stops the rows whatever happens. */
@@ -83,10 +94,10 @@ async function startPeers(stage, options, skipped) {
   return started;
 }
 
-/** Never silently. */
+/** Never silently; what is kept of the reason names no paths. */
 function skip(skipped, row, reason) {
   say(`SKIPPED ${row}: ${reason}`);
-  skipped.push({ row, reason });
+  skipped.push({ row, reason: reason.split('\n')[0].replace(/(\/[^\s/:]+){2,}/g, '…') });
 }
 
 async function openGrowth(stage, options, { rows }) {

@@ -37,15 +37,20 @@ export async function startServer({
   throw new Error(`it did not start: ${lastWords(log)}`);
 }
 
-/** In a group of their own they do not hear Ctrl-C: that they end with this process is its own work. */
-function endByExit() {
-  for (const signal of ['SIGINT', 'SIGTERM'])
-    if (process.listenerCount(signal) === 0) process.once(signal, () => process.exit(130));
+const running = new Set();
+
+/** In groups of their own they do not hear Ctrl-C: that they end with this process is its own work. */
+function endWithThis(pid) {
+  if (running.size === 0) {
+    process.once('exit', () => running.forEach((one) => signalGroup(one, 'SIGKILL')));
+    for (const signal of ['SIGINT', 'SIGTERM'])
+      if (process.listenerCount(signal) === 0) process.once(signal, () => process.exit(130));
+  }
+  running.add(pid);
 }
 
 /** Spawns a program in a group of its own, which ends when this process does: { pid, hasEnded(), stop() }. */
 export function spawnApart([command, ...args], { cwd, env, log }) {
-  endByExit();
   const out = openSync(log, 'a');
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', out, out], detached: true });
   closeSync(out);
@@ -53,13 +58,12 @@ export function spawnApart([command, ...args], { cwd, env, log }) {
   const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
   void ended.then(() => (isOver = true));
   const signal = (name) => signalGroup(child.pid, name);
-  const onExit = () => signal('SIGKILL');
-  process.once('exit', onExit);
+  endWithThis(child.pid);
   const stop = async () => {
     if (!isOver) signal('SIGTERM');
     await Promise.race([ended, sleep(STOP_MS, undefined, { ref: false })]);
     signal('SIGKILL');
-    process.off('exit', onExit);
+    running.delete(child.pid);
   };
   return { pid: child.pid, hasEnded: () => isOver, stop };
 }
@@ -81,7 +85,7 @@ const statusOf = (url) =>
 
 function lastWords(log) {
   const lines = readFileSync(log, 'utf8').trim().split('\n');
-  const telling = lines.find((line) => /error/i.test(line)) ?? lines.at(-1);
+  const telling = lines.find((line) => /\w*error: \S/i.test(line)) ?? lines.at(-1);
   return telling.trim().slice(0, 200) || 'it said nothing';
 }
 

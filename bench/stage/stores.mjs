@@ -6,15 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { freePort, spawnApart } from './processes.mjs';
 
-/** Ten for each row, and some rows have several processes. */
-const CONNECTIONS = 600;
-
 /**
  * Starts those that are not given: PostgreSQL of the packages, durable, and a redis-server where there is one on the PATH.
  * @param postgres URL of a PostgreSQL whose user may make databases; `redis` URL of a Redis, or `no`; `dir` a folder for data and logs
  */
 export async function openStores({ postgres, redis, dir }) {
-  const own = postgres ? undefined : await embedded(dir);
+  const own = postgres ? undefined : await startOwn(dir);
   const store = await openRedis(redis, dir);
   return {
     databaseFor: (name) => emptyDatabase(postgres ?? own.url, `bench_${name.replace(/\W+/g, '_')}`),
@@ -28,9 +25,10 @@ export async function openStores({ postgres, redis, dir }) {
   };
 }
 
-async function embedded(dir) {
-  const { startEmbeddedPostgres } = await import('../../dist/src/db/embedded.js');
-  return startEmbeddedPostgres({ dataDir: join(dir, 'stores'), maxConnections: CONNECTIONS });
+/** What it is started with is only there after the build. */
+async function startOwn(dir) {
+  const { startPostgres } = await import('./postgres.mjs');
+  return startPostgres(dir);
 }
 
 async function openRedis(given, dir) {

@@ -84,3 +84,37 @@ it('docs/troubleshooting.md names codes, reasons and settings that there are', (
     named.map(([, name = '']) => name).filter((name) => !known.has(name) && !name.startsWith('NODE_')),
   ).toEqual([]);
 });
+
+describe('docs/performance.md', () => {
+  const json = (name: string): unknown =>
+    existsSync(join(root, `docs/performance/${name}.json`))
+      ? JSON.parse(read(`docs/performance/${name}.json`))
+      : undefined;
+  const part = (name: string) => import(join(root, 'bench', name)) as Promise<Record<string, unknown>>;
+
+  it('shows the pictures that the kept figures make', async () => {
+    const { plotsOf } = (await part('report/plots.mjs')) as {
+      plotsOf: (kept: unknown) => Record<string, string>;
+    };
+    const plots = plotsOf({ results: json('results'), memory: json('memory') });
+    for (const [name, svg] of Object.entries(plots)) expect(read(`docs/performance/${name}.svg`)).toBe(svg);
+    const shown = read('docs/performance.md').match(/performance\/[a-z-]+\.svg/g) ?? [];
+    expect(shown).toHaveLength(Object.keys(plots).length);
+  });
+
+  it('calls a promise broken that the rounds do not keep, and says nothing of one that nobody asked for', async () => {
+    const { judge } = (await part('promises.mjs')) as {
+      judge: (cells: unknown) => { value: number; isKept: boolean }[];
+    };
+    const cell = (row: string, job: string, ...times: number[]) => {
+      const rounds = times.map((cpuUs) => ({ cpuUs, rate: 1e6 / cpuUs }));
+      return { group: 'verify', kind: row === 'authgraph' ? 'own' : 'reference', row, job, rounds };
+    };
+    const own = cell('authgraph', 'verify', 50, 60, 70);
+    const apollo = (...times: number[]) => cell('Apollo Server { __typename }', 'typename', ...times);
+    expect(judge([own])).toEqual([]);
+    expect(judge([own, apollo(100, 72, 105)])).toMatchObject([{ value: 1.5, isKept: true }]);
+    expect(judge([own, apollo(60, 72, 105)])).toMatchObject([{ value: 1.2, isKept: false }]);
+    expect(judge([{ ...own, invalid: 'refused' }, apollo(100, 72, 105)])).toMatchObject([{ isKept: false }]);
+  });
+});
