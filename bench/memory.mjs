@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { prepare } from '../scripts/prepare.mjs';
 import { measureMemory } from './remember.mjs';
 import { drawIntoDocs } from './report/docs.mjs';
-import { textOf } from './report/text.mjs';
+import { verdictOf } from './report/text.mjs';
 import { onStage } from './stage/stage.mjs';
 
 const { values } = parseArgs({
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 
 await prepare();
 const memory = await onStage({ redis: 'no' }, (stage) => measureMemory(stage, Number(values.seconds)));
-console.log(textOf({ cells: [], skipped: [], promises: memory.promises }));
+console.log(verdictOf({ skipped: [], promises: memory.promises }));
 if (values.out) writeFileSync(values.out, `${JSON.stringify(memory)}\n`);
 if (values.docs) drawIntoDocs({ memory });
 process.exit(memory.promises.every(({ isKept }) => isKept) ? 0 : 1);

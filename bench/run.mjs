@@ -5,6 +5,7 @@ import { median } from './numbers.mjs';
 import { readPeers, startPeer } from './rows/peers.mjs';
 import { startReferences } from './rows/references.mjs';
 import { startBare, startService } from './rows/service.mjs';
+import { tableOf } from './report/text.mjs';
 import { inWords, say, step } from './stage/progress.mjs';
 
 /** Measures what the options ask for on a stage { dir, stores, progress }. */
@@ -53,7 +54,8 @@ async function measureOne(stage, group, options) {
   const { rounds, warmUp, connections } = options;
   const { postgresPid } = stage.stores;
   const cells = await measureGroup(group, { rounds, warmUp, connections, postgresPid, progress: step });
-  for (const { row, job, invalid } of cells) if (invalid) say(`INVALID ${row} (${job}): ${invalid}`);
+  // At once, since a run that is broken off has not been in vain.
+  console.log(tableOf(group.name, cells));
   return cells;
 }
 

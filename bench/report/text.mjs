@@ -1,21 +1,16 @@
-// Results as text: a table for each group, what was skipped, and the promises.
+// Results as text, for a terminal: a table for each group, what was skipped, and the promises.
 
-/** All of a result, for a terminal. */
-export function textOf({ cells, skipped, promises }) {
-  const groups = [...new Set(cells.map(({ group }) => group))].filter((group) => group !== 'start');
+/** What is said at the end: rows that were skipped, and the promises. */
+export function verdictOf({ skipped, promises }) {
   return [
-    ...groups.map((group) =>
-      tableOf(
-        group,
-        cells.filter((cell) => cell.group === group),
-      ),
-    ),
+    '',
     ...skipped.map(({ row, reason }) => `skipped  ${row}: ${reason}`),
     ...promises.map(promiseLine),
   ].join('\n');
 }
 
-function tableOf(group, cells) {
+/** A group's cells, a line each. */
+export function tableOf(group, cells) {
   const width = Math.max(...cells.map(({ row, job }) => row.length + job.length + 3));
   return [`\n${group}`, ...cells.map((cell) => `  ${lineOf(cell, width)}`)].join('\n');
 }
