@@ -87,7 +87,7 @@ function keepWhatIsLeft(row, name, left) {
   else if (name === 'signup') row.nextPerson = left;
 }
 
-function describe({ name, rate }, { row, job, label, variant }, { rounds, invalid }) {
+function describe({ name, rate }, { row, job, variant }, { rounds, invalid }) {
   const medians = Object.fromEntries(
     FIGURES.map((figure) => [figure, median(rounds.map((round) => round[figure]))]),
   );
@@ -97,9 +97,7 @@ function describe({ name, rate }, { row, job, label, variant }, { rounds, invali
     row: rowName,
     kind,
     job,
-    label: label ?? rowName,
-    // What others write of themselves stays theirs.
-    about: kind === 'peer' ? undefined : about,
+    about,
     hash,
     facts,
     variant,

@@ -8,7 +8,7 @@ const DEFAULTS = {
   rounds: '5',
   seconds: '2',
   'hash-seconds': '4',
-  'warm-up': '1',
+  'warm-up': '2',
   connections: '32',
   sessions: '96',
   people: '32',

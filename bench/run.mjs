@@ -136,6 +136,6 @@ async function measureStarts(stage, { starts }) {
     times.push(row.readyMs);
     await row.stop();
   }
-  const what = { group: 'start', row: 'authgraph', kind: 'own', job: 'start', label: 'authgraph' };
+  const what = { group: 'start', row: 'authgraph', kind: 'own', job: 'start' };
   return { ...what, readyMs: median(times), rounds: times.map((readyMs) => ({ readyMs })) };
 }
