@@ -42,12 +42,9 @@ async function measureAll(stage) {
 }
 
 /** A measurement that could not be made breaks what it was made for. */
-const brokenBy = ({ reason }) => ({
-  text: `everything is measured: ${reason}`,
-  value: null,
-  least: 1,
-  isKept: false,
-});
+function brokenBy({ reason }) {
+  return { text: `everything is measured: ${reason}`, value: null, least: 1, isKept: false };
+}
 
 function optionsOrExit() {
   try {
