@@ -74,7 +74,7 @@ function verdict({ group, of, to, figure, least, most }, cells) {
   const find = ([row, job]) => cells.find((c) => c.group === group && c.row === row && c.job === job);
   const [own, other] = [find(of), to && find(to)];
   if (!own || (to && !other)) return undefined;
-  const text = `${group}: ${sentence(own)}${other ? ` beside ${sentence(other)}, by ${figure}` : `, ${figure}`}`;
+  const text = sentence(own, other, figure);
   const bound = least === undefined ? { most } : { least };
   if (other?.invalid) return undefined;
   if (own.invalid) return { text, ...bound, value: null, isKept: false };
@@ -84,7 +84,26 @@ function verdict({ group, of, to, figure, least, most }, cells) {
   return { text, group, of, to, figure, ...bound, value, rate, isKept };
 }
 
-const sentence = ({ row, job }) => `${row} (${job})`;
+const JOB_WORDS = {
+  verify: 'verifyToken',
+  'verify, with bearer': 'verifyToken with the token as bearer',
+  'verify 100': '100 tokens in one verifyTokens',
+  typename: '{ __typename }',
+  introspect: 'introspection',
+  signin: 'sign-in',
+  signup: 'sign-up',
+};
+const FIGURE_WORDS = { rate: 'requests a second', p99: 'p99 in ms', readyMs: 'ms until it is ready' };
+const wordsOf = (job) => JOB_WORDS[job] ?? job;
+
+/** What is promised, without its bound. */
+function sentence(own, other, figure) {
+  const variant = own.row === OWN ? '' : ` of ${own.row}`;
+  const what = `${wordsOf(own.job)}${variant}${own.offered ? `, ${own.offered} a second offered` : ''}`;
+  if (!other) return `${what}: ${FIGURE_WORDS[figure]}`;
+  const beside = other.row === own.row ? wordsOf(other.job) : other.row;
+  return `${what} beside ${beside}, by ${figure === 'cpu' ? 'processor time' : 'rate'}`;
+}
 
 /** How many times as much `own` does as `other`: the median of the rounds' own ratios, which lie seconds apart. */
 export function ratio(own, other, figure) {

@@ -1,5 +1,5 @@
 // What stands between the marks of docs/performance.md: promises, pictures and tables.
-import { figure } from './text.mjs';
+import { figure, ratioText } from './text.mjs';
 
 const PICTURES = {
   verify: 'Processor time of verifyToken beside bare Node, graphql-js, Apollo Server and others',
@@ -55,9 +55,9 @@ function aboutRun({ date, node, cores, minutes, options, skipped }) {
 
 function promisesTable(promises) {
   const lines = promises.map(({ text, value, rate, least, most, isKept }) => {
-    const bound = least === undefined ? `at most ${figure(most)}` : `at least ${figure(least)}`;
-    const byRate = rate === undefined || rate === value ? '' : figure(rate);
-    return `| ${text} | ${value === null ? 'not measured' : isKept ? figure(value) : `**${figure(value)}**`} | ${byRate} | ${bound} | ${isKept ? 'kept' : '**broken**'} |`;
+    const bound = least === undefined ? `at most ${ratioText(most)}` : `at least ${ratioText(least)}`;
+    const byRate = rate === undefined || rate === value ? '' : ratioText(rate);
+    return `| ${text} | ${value === null ? 'not measured' : isKept ? ratioText(value) : `**${ratioText(value)}**`} | ${byRate} | ${bound} | ${isKept ? 'kept' : '**broken**'} |`;
   });
   return ['| promise | measured | the same by rate | promised | |', '|---|---|---|---|---|', ...lines].join(
     '\n',

@@ -30,12 +30,13 @@ function lineOf({ row, job, invalid, rate, cpuUs, postgresUs, p50, p99 }, width)
 
 /** One promise: what it says, what was measured, and whether it holds. */
 function promiseLine({ text, value, rate, least, most, isKept }) {
-  const bound = least === undefined ? `at most ${figure(most)}` : `at least ${ratioText(least)}`;
+  const bound = least === undefined ? `at most ${ratioText(most)}` : `at least ${ratioText(least)}`;
   const byRate = rate === undefined || rate === value ? '' : `; by rate ${ratioText(rate)}`;
   return `${isKept ? 'kept   ' : 'BROKEN '} ${text}: ${value === null ? 'not measured' : ratioText(value)} (${bound}${byRate})`;
 }
 
-const ratioText = (value) => (value >= 20 ? figure(value) : value.toFixed(value < 0.1 ? 3 : 2));
+/** A ratio, or any other figure that is promised: small ones with a digit more. */
+export const ratioText = (value) => (value >= 20 ? figure(value) : value.toFixed(value < 0.1 ? 3 : 2));
 
 /** A figure with about three digits that count. */
 export function figure(value) {
