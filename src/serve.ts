@@ -27,6 +27,8 @@ async function start(config: Config): Promise<{ running: Running; welcome: strin
     const running = await createStateless(config);
     return { running, welcome: welcomeStateless(running, config) };
   }
+  // Left to itself the heap grows to four times of what is in use before it is swept: 300 MB under load where 165 will do.
+  setFlagsFromString('--heap-growing-percent=40');
   const { createApp } = await import('./app.js');
   const running = await createApp(config);
   return { running, welcome: welcome(running, config) };
