@@ -38,13 +38,16 @@ export async function startServer({
 }
 
 const running = new Set();
+let isWatching = false;
 
 /** In groups of their own they do not hear Ctrl-C: that they end with this process is its own work. */
 function endWithThis(pid) {
-  if (running.size === 0) {
-    process.once('exit', () => running.forEach((one) => signalGroup(one, 'SIGKILL')));
+  if (!isWatching) {
+    isWatching = true;
+    // Before whoever removes their files.
+    process.prependListener('exit', () => running.forEach((one) => signalGroup(one, 'SIGKILL')));
     for (const signal of ['SIGINT', 'SIGTERM'])
-      if (process.listenerCount(signal) === 0) process.once(signal, () => process.exit(130));
+      if (process.listenerCount(signal) === 0) process.on(signal, () => process.exit(130));
   }
   running.add(pid);
 }
