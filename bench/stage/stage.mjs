@@ -8,8 +8,9 @@ import { openStores } from './stores.mjs';
 /** Runs `work` with { dir, stores, progress }. @param options { postgres?, redis? }; see {@link openStores} */
 export async function onStage(options, work) {
   const dir = mkdtempSync(join(tmpdir(), 'authgraph-bench-'));
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
-  const stores = await openStores({ ...options, dir });
+  // After the stores have been told to end, who tidy up on exit as well.
+  const remove = () => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  const stores = await openStores({ ...options, dir }).finally(() => process.once('exit', remove));
   try {
     return await work({ dir, stores, progress: step });
   } finally {
