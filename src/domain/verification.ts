@@ -90,7 +90,9 @@ export function verifyToken(
 ): TokenAnswer | Promise<TokenAnswer> {
   if ((question.requires?.length ?? 0) > MOST_REQUIRED)
     throw badInput([{ name: 'requires', message: `Must have at most ${MOST_REQUIRED} permissions.` }]);
-  const precise = { ...question, serviceId: serviceOf(asker, question) };
+  const { token, tokenOnly, requires } = question;
+  // Written out, as a copy by spreading takes longer than the verification.
+  const precise = { token, serviceId: serviceOf(asker, question), tokenOnly, requires };
   return counted(deps, () => verify(deps, asker, precise, question));
 }
 

@@ -163,27 +163,44 @@ function networkOf({ origin, proof }: Pick<Caller, 'origin' | 'proof'>): string 
   return proof === undefined || origin.isForwarded ? origin.network : null;
 }
 
+/** What is known of the device behind a request; a class, as an object with an accessor of its own takes a microsecond to make. */
+class Device implements Client {
+  declare service?: string;
+  readonly ipAddress: string | null;
+  readonly network: string | null;
+  readonly requestId: string;
+  private readonly agent: string | undefined;
+
+  constructor(
+    private readonly locate: App['locate'],
+    request: IncomingMessage,
+    response: ServerResponse,
+    private readonly caller: Caller,
+  ) {
+    const isGateways = caller.proof === 'gateway secret' && !caller.origin.isForwarded;
+    this.ipAddress = isGateways ? null : caller.origin.ip;
+    this.network = networkOf(caller);
+    this.agent = request.headers['user-agent'];
+    this.requestId = String(response.getHeader('x-request-id'));
+  }
+
+  get userAgent(): string | null {
+    return this.agent?.slice(0, 512).toWellFormed() ?? null;
+  }
+
+  /** Looked up when somebody asks: few requests sign in. */
+  get location(): string | null {
+    return this.locate(this.ipAddress, this.caller.told);
+  }
+}
+
 /** What is known of the device behind a request. */
-export function clientOf(
-  app: Pick<App, 'locate'>,
+export const clientOf = (
+  { locate }: Pick<App, 'locate'>,
   request: IncomingMessage,
   response: ServerResponse,
-  { origin, proof, told }: Caller,
-): Client {
-  const isGateways = proof === 'gateway secret' && !origin.isForwarded;
-  const userAgent = request.headers['user-agent']?.slice(0, 512).toWellFormed() ?? null;
-  const ipAddress = isGateways ? null : origin.ip;
-  return {
-    ipAddress,
-    network: networkOf({ origin, proof }),
-    userAgent,
-    // Looked up when somebody asks: few requests sign in.
-    get location() {
-      return app.locate(ipAddress, told);
-    },
-    requestId: String(response.getHeader('x-request-id')),
-  };
-}
+  caller: Caller,
+): Client => new Device(locate, request, response, caller);
 
 /** Refuses whoever has not proved that it may knock. */
 export function refuseAtTheDoor(request: IncomingMessage, response: ServerResponse): void {
