@@ -17,6 +17,7 @@ import { actorOfServiceToken, isServiceToken, type ServiceTokens } from './domai
 import { credentialsOf, UNREADABLE, type Credentials } from './http/credentials.js';
 import type { Locate } from './http/location.js';
 import type { Progress } from './http/present-errors.js';
+import { settle } from './http/settle.js';
 import type { Witness } from './domain/witness.js';
 import { verifyAccessToken, type AccessClaims, type Keyring, type VerifiedTokens } from './domain/tokens.js';
 import type { Tracer } from './domain/tracing.js';
@@ -133,10 +134,6 @@ export function provingServiceOf(
   const isPresented = serviceToken !== undefined && isServiceToken(serviceToken);
   return isPresented ? serviceActorOf(app, serviceToken) : { kind: 'anonymous' };
 }
-
-/** Goes on at once where there is nothing to wait for. */
-const settle = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
-  value instanceof Promise ? value.then(next) : next(value);
 
 function actorOf(app: App, bearer: string | undefined): Actor | Promise<Actor> {
   if (bearer === undefined) return { kind: 'gateway' };

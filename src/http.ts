@@ -17,6 +17,7 @@ import type { OAuthCaller } from './http/oauth/caller.js';
 import type { Door } from './http/oauth/safely.js';
 import { grants } from './http/oauth/token.js';
 import { askForPassword, linkPages, pressButton, setPassword, showButton } from './http/pages.js';
+import type { Reply } from './http/reply.js';
 import { openStreams, type Streams } from './http/revocations.js';
 import {
   CACHEABLE,
@@ -129,12 +130,7 @@ function routerRoutes(app: App): Routes {
   return { '/router/coprocessor': { POST: door } };
 }
 
-function oauthCallerOf(
-  app: App,
-  request: IncomingMessage,
-  response: ServerResponse,
-  caller: Caller,
-): OAuthCaller {
+function oauthCallerOf(app: App, request: IncomingMessage, response: Reply, caller: Caller): OAuthCaller {
   return {
     proof: caller.proof,
     // Asked of few.
@@ -149,11 +145,7 @@ function oauthCallerOf(
 }
 
 /** Only a browser gets the page; GET is no way to send operations. */
-function sandbox(
-  graphql: GraphQLEndpoint,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void | Promise<void> {
+function sandbox(graphql: GraphQLEndpoint, request: IncomingMessage, response: Reply): void | Promise<void> {
   if (request.headers.accept?.includes('text/html') === true) return graphql.page(request, response);
   response.setHeader('allow', 'POST');
   json(response, 405, {

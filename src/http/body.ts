@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { currentStep, during } from '../domain/tracing.js';
 
 /** Largest body that is read, in bytes. */
 const MOST_BYTES = 100 * 1024;
@@ -20,13 +21,21 @@ export class BodyRefused extends Error {
 const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /** Reads a JSON body of at most so many bytes. @throws {BodyRefused} */
-export function readJson(request: IncomingMessage, most = MOST_BYTES): Promise<unknown> {
+export const readJson = (request: IncomingMessage, most = MOST_BYTES): Promise<unknown> =>
+  withJson(request, (body) => body, most);
+
+/** {@link readJson}, and at once, without a promise between, does with the body what there is to be done. */
+export function withJson<T>(
+  request: IncomingMessage,
+  use: (body: unknown) => T | Promise<T>,
+  most = MOST_BYTES,
+): Promise<T> {
   const { 'content-type': type, 'content-encoding': encoding, 'content-length': length } = request.headers;
   if (!JSON_TYPE.test(type ?? '')) return refuse(415, 'Send application/json in UTF-8.');
   if (encoding !== undefined && encoding !== 'identity')
     return refuse(415, 'Compressed bodies are not taken.');
   if (Number(length ?? 0) > most) return refuseTooLarge(request, most);
-  return readBytes(request, most).then(parseJson);
+  return withBytes(request, (bytes) => use(parseJson(bytes)), most);
 }
 
 function refuse(status: BodyRefused['status'], message: string): Promise<never> {
@@ -34,11 +43,27 @@ function refuse(status: BodyRefused['status'], message: string): Promise<never> 
 }
 
 /** Reads a body of at most so many bytes. @throws {BodyRefused} */
-export function readBytes(request: IncomingMessage, most = MOST_BYTES): Promise<Buffer> {
+export const readBytes = (request: IncomingMessage, most = MOST_BYTES): Promise<Buffer> =>
+  withBytes(request, (bytes) => bytes, most);
+
+function withBytes<T>(
+  request: IncomingMessage,
+  use: (bytes: Buffer) => T | Promise<T>,
+  most: number,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const finish = () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    const step = currentStep();
+    const finish = () => {
+      try {
+        const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+        // A listener does not know by itself of which request it is a part.
+        resolve(step ? during(step, () => use(bytes)) : use(bytes));
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
     const keep = (chunk: Buffer) => {
       size += chunk.length;
       if (size <= most) return void chunks.push(chunk);

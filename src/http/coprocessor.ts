@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { Client } from '../domain/client.js';
@@ -15,7 +15,9 @@ import {
   type HeaderLists,
 } from './coprocessor/envelope.js';
 import { isForwarded, knowSecrets, SECRET_HEADER } from './door.js';
-import { json, refuseAtTheDoor, SOUND_REQUEST_ID, type Handler } from './server.js';
+import { SOUND_REQUEST_ID } from './follow.js';
+import type { Reply } from './reply.js';
+import { json, refuseAtTheDoor, type Handler } from './server.js';
 
 /** What the door for routers needs of the service. */
 export interface CoprocessorDeps {
@@ -83,7 +85,7 @@ const forwardedIn = ({ headers = {} }: Envelope): string | undefined =>
 function clientBehind(
   { headers = {} }: Envelope,
   origin: { ip: string; network: string; isForwarded: boolean } | undefined,
-  response: ServerResponse,
+  reply: Reply,
 ): Client {
   const known = origin?.isForwarded === true ? origin : undefined;
   const [id = ''] = valuesOf(headers, 'x-request-id');
@@ -92,7 +94,7 @@ function clientBehind(
     network: known?.network ?? null,
     userAgent: valuesOf(headers, 'user-agent')[0]?.slice(0, 512).toWellFormed() ?? null,
     location: null,
-    requestId: SOUND_REQUEST_ID.test(id) ? id : String(response.getHeader('x-request-id')),
+    requestId: SOUND_REQUEST_ID.test(id) ? id : reply.requestId,
   };
 }
 

@@ -1,41 +1,46 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { App } from '../context.js';
 import { currentStep } from '../domain/tracing.js';
+import type { Reply } from './reply.js';
 
 /** The requests that are being answered. */
 export interface Following {
   /** Follows one request from here to its end; `path` is null where the address is not ours, as it may hold anything. */
-  follow: (request: IncomingMessage, response: ServerResponse, path: string | null) => void;
+  follow: (request: IncomingMessage, reply: Reply, path: string | null) => void;
   /** From now on no connection is used again once its answer is out, those under way included. */
   drain: () => void;
 }
 
-/** Keeps sight of every request, so that stopping leaves no connection open, and takes its time; with LOG_LEVEL=debug each is a line of the log. */
+/** Gives every request its number, keeps sight of it until it is answered, and takes its time; with LOG_LEVEL=debug each is a line of the log. */
 export function followRequests({ clock, log, meters }: Pick<App, 'clock' | 'log' | 'meters'>): Following {
-  const underWay = new Set<ServerResponse>();
-  let isDraining = false;
+  const house = { isDraining: false };
+  // One for all: an answer is its own `this`.
+  function ended(this: Reply): void {
+    if (!this.arrival) return;
+    const { requestId, path, at, ids } = this.arrival;
+    const ms = clock.monotonic() - at;
+    const { statusCode: status } = this;
+    meters.answered(path, status, ms);
+    if (!log.isLevelEnabled('debug')) return;
+    log.debug({ ...ids, requestId, method: this.req.method, path, status, ms: Math.round(ms) }, 'answered');
+  }
   return {
-    follow(request, response, path) {
-      if (isDraining) response.shouldKeepAlive = false;
-      underWay.add(response);
-      const startedAt = clock.monotonic();
-      const ids = currentStep()?.ids;
-      response.on('close', () => {
-        underWay.delete(response);
-        const ms = clock.monotonic() - startedAt;
-        const status = response.statusCode;
-        meters.answered(path, status, ms);
-        if (!log.isLevelEnabled('debug')) return;
-        const requestId = response.getHeader('x-request-id');
-        log.debug(
-          { ...ids, requestId, method: request.method, path, status, ms: Math.round(ms) },
-          'answered',
-        );
-      });
+    follow(request, reply, path) {
+      const requestId = requestIdOf(request);
+      reply.arrival = { requestId, path, at: clock.monotonic(), ids: currentStep()?.ids, house };
+      reply.on('close', ended);
     },
     drain() {
-      isDraining = true;
-      for (const response of underWay) response.shouldKeepAlive = false;
+      house.isDraining = true;
     },
   };
+}
+
+/** What is taken for a request's number. */
+export const SOUND_REQUEST_ID = /^[\w.:-]{1,64}$/;
+
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && SOUND_REQUEST_ID.test(given) ? given : randomUUID();
 }

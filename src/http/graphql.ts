@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import {
   ApolloServer,
   HeaderMap,
@@ -16,15 +16,17 @@ import type { GraphQLSchema, ValidationRule } from 'graphql';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { Client } from '../domain/client.js';
-import { readJson } from './body.js';
+import { withJson } from './body.js';
 import { knowOperations, type Answer } from './known-operations.js';
 import { presentErrors, type Answering, type Progress } from './present-errors.js';
+import type { Reply } from './reply.js';
+import { settle } from './settle.js';
 
 /** Answers one request that came through the door. */
 export interface GraphQLEndpoint {
-  post(request: IncomingMessage, response: ServerResponse, client: Client): Promise<void>;
+  post(request: IncomingMessage, reply: Reply, client: Client): Promise<void>;
   /** Apollo Sandbox, in development. */
-  page(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  page(request: IncomingMessage, reply: Reply): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -75,22 +77,25 @@ export async function openGraphQL<Context extends Answering>(
     if (context.progress.isGraphQL) known.told(request.headers.accept, answer);
     return answer;
   };
+  const answer = (request: IncomingMessage, body: unknown, context: Context) => {
+    const { accept } = request.headers;
+    const short = known.answer({ body, accept }, context);
+    return settle(short, (found) => found ?? askServer(request, body, context));
+  };
   return {
-    async post(request, response, client) {
-      const body = await readJson(request);
-      const context = await contextOf(request, client);
-      const { accept } = request.headers;
-      const answer =
-        (await known.answer({ body, accept }, context)) ?? (await askServer(request, body, context));
-      send(response, answer, context.progress);
-    },
-    async page(request, response) {
+    post: (request, reply, client) =>
+      withJson(request, (body) =>
+        settle(contextOf(request, client), (context) =>
+          settle(answer(request, body, context), (found) => send(reply, found, context.progress)),
+        ),
+      ),
+    async page(request, reply) {
       const httpGraphQLRequest = { method: 'GET', headers: headersOf(request), search: '', body: undefined };
       const result = await server.executeHTTPGraphQLRequest({
         httpGraphQLRequest,
         context: () => Promise.reject(new Error('a page has no context')),
       });
-      send(response, answerOf(result), { isGraphQL: false });
+      send(reply, answerOf(result), { isGraphQL: false });
     },
     close: () => server.stop(),
   };
@@ -113,11 +118,11 @@ function headersOf(request: IncomingMessage): HeaderMap {
   return headers;
 }
 
-const answerOf = ({ status, headers, body }: HTTPGraphQLResponse): Answer => ({
-  status,
-  headers: [...headers],
-  text: body.kind === 'complete' ? body.string : '',
-});
+const answerOf = ({ status, headers, body }: HTTPGraphQLResponse): Answer => {
+  // Those that every answer has are written where it leaves.
+  const own = [...headers].filter(([name]) => name !== 'cache-control' && name !== 'content-length');
+  return { status, headers: own.flat(), text: body.kind === 'complete' ? body.string : '' };
+};
 
 /**
  * Every answer of the graph leaves here, whichever way it came about.
@@ -126,13 +131,13 @@ const answerOf = ({ status, headers, body }: HTTPGraphQLResponse): Answer => ({
  * application/graphql-response+json keeps the status that Apollo gives.
  */
 function send(
-  response: ServerResponse,
+  reply: Reply,
   { status = 200, headers, text }: Answer,
   { isGraphQL }: Pick<Progress, 'isGraphQL'>,
 ): void {
-  for (const [name, value] of headers) response.setHeader(name, value);
-  const isPlainJson = String(response.getHeader('content-type')).startsWith('application/json');
-  response.statusCode = isGraphQL && isPlainJson && status === 400 ? 200 : status;
-  response.setHeader('cache-control', 'no-store');
-  response.end(text);
+  const isTold = isGraphQL && status === 400 && isPlainJson(headers);
+  reply.answer(isTold ? 200 : status, [...headers, 'cache-control', 'no-store'], text);
 }
+
+const isPlainJson = (headers: readonly string[]) =>
+  headers[headers.indexOf('content-type') + 1]?.startsWith('application/json') === true;

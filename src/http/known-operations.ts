@@ -43,7 +43,8 @@ export interface Answer {
   readonly text: string;
 }
 
-type Headers = readonly (readonly [name: string, value: string])[];
+/** Names and values in turn. */
+type Headers = readonly string[];
 
 interface Met {
   readonly source: string;

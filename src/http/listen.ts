@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.js';
@@ -48,7 +47,7 @@ export async function listen(
  * Connections that were opened in advance, as browsers and fetch do, and over which nothing ever came: to Node they are as busy as
  * one whose request is under way. @returns what ends those that have been open for {@link SILENT_MS}
  */
-function watchSilent(server: Server): () => void {
+function watchSilent(server: Doors['server']): () => void {
   const opened = new Map<Socket, number>();
   server.on('connection', (socket) => {
     opened.set(socket, performance.now());

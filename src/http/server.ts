@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { App } from '../context.js';
 import type { Client } from '../domain/client.js';
 import { chargeAtOnce, type ProcessLimitName } from '../domain/limits.js';
@@ -8,14 +7,16 @@ import { isFromTrusted, originOf, trustNetworks, type Origin } from './address.j
 import { BodyRefused } from './body.js';
 import { allowOrigin } from './cors.js';
 import { openDoor, type Proof } from './door.js';
-import { doorLimits, isDoor, isOAuthDoor, type DoorPath } from './doors.js';
+import { doorLimits, isOAuthDoor, type DoorPath } from './doors.js';
 import { followRequests } from './follow.js';
-import { asOAuthError, sendError, type OAuthError } from './oauth/errors.js';
+import { asOAuthError, sendError } from './oauth/errors.js';
+import { Reply } from './reply.js';
+import { settle } from './settle.js';
 import { inTrace } from './trace-request.js';
 
 /** The doors of the service, as a server that does not listen yet. */
 export interface Doors {
-  server: Server;
+  server: Server<typeof IncomingMessage, typeof Reply>;
   /** Until now everything but `/health/live` was answered 503. */
   open: () => void;
   /** Connections end with their next answer; and `/health/ready` says no, unless another process answers in this one's place. */
@@ -31,11 +32,7 @@ export interface Caller {
 }
 
 /** Answers requests of one path and method. */
-export type Handler = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  caller: Caller,
-) => void | Promise<void>;
+export type Handler = (request: IncomingMessage, response: Reply, caller: Caller) => void | Promise<void>;
 
 /** Handlers by path, then by method; all else is 404 or 405. */
 export type Routes = Partial<Record<DoorPath, Record<string, Handler>>>;
@@ -67,46 +64,43 @@ export function openServer(
   };
   let isOpen = false;
 
+  const places = placesOf(routes);
   const following = followRequests(app);
-  const dispatch: (request: IncomingMessage, response: ServerResponse) => void | Promise<void> = (
-    request,
-    response,
-  ) => {
-    response.setHeader('x-request-id', requestIdOf(request));
-    response.setHeader('x-content-type-options', 'nosniff');
+  const dispatch = (request: IncomingMessage, response: Reply): void | Promise<void> => {
     const path = pathOf(request);
-    const door = isDoor(path) ? path : undefined;
-    const route = door && routes[door];
-    following.follow(request, response, route ? path : null);
+    const place = places.get(path);
+    following.follow(request, response, place ? path : null);
     if (allowOrigin(app.config, request, response)) return;
-    if (!route) return json(response, 404, { error: 'There is nothing at this address.' });
-    if (!isOpen && door !== '/health/live') return json(response, 503, { error: 'The service is starting.' });
+    if (!place) return json(response, 404, { error: 'There is nothing at this address.' });
+    if (!isOpen && path !== '/health/live') return json(response, 503, { error: 'The service is starting.' });
     const origin = originOf(request, isTrusted);
-    const caller = { origin, proof: proofOf(request), told: toldOf(request) };
-    const limit = doorLimits[door];
-    const admit = (proof: Proof) => {
-      const refusal = limit && spend(app, limit, networkOf({ origin, proof }));
-      // Whoever knocks at a door of OAuth reads its words.
-      const told = refusal && isOAuthDoor(door) ? asOAuthError(refusal) : undefined;
-      if (told) return refuseAsOAuth(request, response, told);
-      if (refusal) return porter.refuseTooMany(request, response, refusal);
-      if (path === '/graphql' && !proof) return refuseAtTheDoor(request, response);
-      const handler = route[request.method ?? ''] ?? (request.method === 'HEAD' ? route['GET'] : undefined);
-      return handler ? handler(request, response, { ...caller, proof }) : refuseMethod(response, route);
-    };
-    const proof = path === '/graphql' && !caller.proof ? porter.proofByService(request) : caller.proof;
-    return proof instanceof Promise ? proof.then(admit) : admit(proof);
+    const told = toldOf(request);
+    const proof = proofOf(request);
+    const admit = (proved: Proof) => enter(place, request, response, { origin, proof: proved, told });
+    return place.isGraph && !proof ? settle(porter.proofByService(request), admit) : admit(proof);
+  };
+  const enter = (place: Place, request: IncomingMessage, response: Reply, caller: Caller) => {
+    const refusal = place.limit && spend(app, place.limit, networkOf(caller));
+    if (refusal) return refuseTooMany(porter, place, request, response, refusal);
+    if (place.isGraph && !caller.proof) return refuseAtTheDoor(request, response);
+    const handler = handlerOf(place, request.method);
+    return handler ? handler(request, response, caller) : refuseMethod(response, place.route);
   };
   const isBelieved = (request: IncomingMessage) =>
     proofOf(request) !== undefined || isFromTrusted(request, isTrusted);
   const timeouts = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
-  const server = createServer(timeouts, (request, response) => {
-    // Async, so that what is thrown before the first await is caught as well.
-    const work = async () => dispatch(request, response);
-    inTrace(app.tracer, request, response, () => isBelieved(request), work).catch((error: unknown) =>
-      fail(app, response, error),
-    );
-  });
+  const server = createServer(
+    { ...timeouts, IncomingMessage, ServerResponse: Reply },
+    (request, response) => {
+      const failed = (error: unknown) => fail(app, response, error);
+      const work = () => dispatch(request, response);
+      try {
+        inTrace(app.tracer, request, response, () => isBelieved(request), work)?.catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    },
+  );
   const open = () => {
     isOpen = true;
   };
@@ -116,6 +110,27 @@ export function openServer(
   };
   return { server, open, drain };
 }
+
+/** What stands at an address. */
+interface Place {
+  readonly route: Record<string, Handler>;
+  readonly limit: ProcessLimitName | null;
+  readonly isGraph: boolean;
+  readonly isOAuth: boolean;
+}
+
+/** By path. */
+const placesOf = (routes: Routes): ReadonlyMap<string, Place> =>
+  new Map(
+    Object.entries(routes).map(([path, route]) => {
+      const door = path as DoorPath;
+      const isGraph = door === '/graphql';
+      return [path, { route, limit: doorLimits[door], isGraph, isOAuth: isOAuthDoor(door) }];
+    }),
+  );
+
+const handlerOf = ({ route }: Place, method = ''): Handler | undefined =>
+  route[method] ?? (method === 'HEAD' ? route['GET'] : undefined);
 
 /** Takes a point of a door's limit. @returns why there is none */
 function spend({ limiters }: Served, limit: ProcessLimitName, network: string | null): AuthError | undefined {
@@ -128,9 +143,18 @@ function spend({ limiters }: Served, limit: ProcessLimitName, network: string | 
   }
 }
 
-function refuseAsOAuth(request: IncomingMessage, response: ServerResponse, error: OAuthError): void {
+/** Whoever knocks at a door of OAuth reads its words. */
+function refuseTooMany(
+  porter: Porter,
+  { isOAuth }: Place,
+  request: IncomingMessage,
+  response: Reply,
+  refusal: AuthError,
+): void {
+  const told = isOAuth ? asOAuthError(refusal) : undefined;
+  if (!told) return porter.refuseTooMany(request, response, refusal);
   request.resume();
-  sendError(response, error);
+  sendError(response, told);
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {
@@ -145,14 +169,6 @@ function refuse(response: ServerResponse, status: number, message: string): void
 function refuseMethod(response: ServerResponse, route: Record<string, Handler>): void {
   response.setHeader('allow', Object.keys(route).join(', ').replace('GET', 'GET, HEAD'));
   refuse(response, 405, 'This address does not take that method.');
-}
-
-/** What is taken for a request's number. */
-export const SOUND_REQUEST_ID = /^[\w.:-]{1,64}$/;
-
-function requestIdOf(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  return typeof given === 'string' && SOUND_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /**
@@ -174,14 +190,14 @@ class Device implements Client {
   constructor(
     private readonly locate: App['locate'],
     request: IncomingMessage,
-    response: ServerResponse,
+    { requestId }: Pick<Reply, 'requestId'>,
     private readonly caller: Caller,
   ) {
     const isGateways = caller.proof === 'gateway secret' && !caller.origin.isForwarded;
     this.ipAddress = isGateways ? null : caller.origin.ip;
     this.network = networkOf(caller);
     this.agent = request.headers['user-agent'];
-    this.requestId = String(response.getHeader('x-request-id'));
+    this.requestId = requestId;
   }
 
   get userAgent(): string | null {
@@ -198,7 +214,7 @@ class Device implements Client {
 export const clientOf = (
   { locate }: Pick<App, 'locate'>,
   request: IncomingMessage,
-  response: ServerResponse,
+  response: Reply,
   caller: Caller,
 ): Client => new Device(locate, request, response, caller);
 
@@ -233,8 +249,8 @@ export function cacheable(response: ServerResponse, body: string): void {
   response.end(body);
 }
 
-function fail(app: Served, response: ServerResponse, error: unknown): void {
-  const requestId = String(response.getHeader('x-request-id'));
+function fail(app: Served, response: Reply, error: unknown): void {
+  const { requestId } = response;
   if (error instanceof AuthError && error.code === 'SERVICE_UNAVAILABLE') return unavailable(response, error);
   const refused = error instanceof BodyRefused ? error : undefined;
   if (!refused) app.log.error({ err: error, requestId }, 'unexpected error');

@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { during, type Tracer } from '../domain/tracing.js';
 import { isDoor } from './doors.js';
+import type { Reply } from './reply.js';
 
 /**
  * Does `work` as a trace of its own, or as a part of the caller's where it is one that we believe: a stranger could otherwise
@@ -9,7 +10,7 @@ import { isDoor } from './doors.js';
 export function inTrace<T>(
   tracer: Tracer | undefined,
   request: IncomingMessage,
-  response: ServerResponse,
+  reply: Reply,
   isBelieved: () => boolean,
   work: () => T,
 ): T {
@@ -21,10 +22,10 @@ export function inTrace<T>(
   const about = { 'http.request.method': method, ...(door === undefined ? {} : { 'http.route': door }) };
   const step = tracer.begin(door === undefined ? method : `${method} ${door}`, parent, about);
   if (!step) return work();
-  response.once('close', () => {
+  reply.once('close', () => {
     step.note({
-      'http.response.status_code': response.statusCode,
-      'authgraph.request_id': String(response.getHeader('x-request-id')),
+      'http.response.status_code': reply.statusCode,
+      'authgraph.request_id': reply.requestId,
     });
     step.end();
   });
