@@ -7,7 +7,7 @@ import type { Rejection } from './rejection.js';
 const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt']);
 
 /** A token that names its key, as every one of ours does. */
-interface Signed extends Compact {
+export interface Signed extends Compact {
   readonly header: Compact['header'] & { readonly kid: string };
 }
 
