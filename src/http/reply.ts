@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http';
 import type { Step } from '../domain/tracing.js';
+import { together } from './together.js';
 
 /** A request that has come, as far as its answer must know of it. */
 export interface Arrival {
@@ -48,7 +49,7 @@ export class Reply extends ServerResponse {
     this.#leave();
     super.writeHead(status, [...own, ...headers, 'content-length', String(length)]);
     // What is ASCII needs no encoding.
-    this.end(text, length === text.length ? 'latin1' : 'utf8');
+    together(() => this.end(text, length === text.length ? 'latin1' : 'utf8'));
   }
 
   #leave(): void {
