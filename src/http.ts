@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { provingServiceOf, type App } from './context.js';
 import { isPostgresUp } from './db/postgres.js';
 import type { Actor } from './domain/access.js';
+import type { Client } from './domain/client.js';
 import { chargeAtOnce } from './domain/limits.js';
 import { within } from './domain/tracing.js';
 import { AuthError } from './errors.js';
@@ -109,7 +110,7 @@ function oauthRoutes(app: App, streams: Streams): Routes {
   const over =
     (door: Door<OAuthCaller>): Handler =>
     (request, response, caller) =>
-      door(request, response, oauthCallerOf(app, request, response, caller));
+      door(request, response, new Knocking(app, request, response, caller));
   return {
     '/oauth/introspect': { POST: over(doors.introspect) },
     '/oauth/revoke': { POST: over(doors.revoke) },
@@ -130,18 +131,29 @@ function routerRoutes(app: App): Routes {
   return { '/router/coprocessor': { POST: door } };
 }
 
-function oauthCallerOf(app: App, request: IncomingMessage, response: Reply, caller: Caller): OAuthCaller {
-  return {
-    proof: caller.proof,
-    // Asked of few.
-    get client() {
-      return clientOf(app, request, response, caller);
-    },
-    asService: () => ({
-      client: clientOf(app, request, response, { ...caller, proof: 'service token' }),
-      network: caller.origin.network,
-    }),
-  };
+/** Who knocks at a door of OAuth; a class, as accessors that each object has for itself keep it from being collected early. */
+class Knocking implements OAuthCaller {
+  constructor(
+    private readonly app: App,
+    private readonly request: IncomingMessage,
+    private readonly response: Reply,
+    private readonly caller: Caller,
+  ) {}
+
+  get proof(): Proof {
+    return this.caller.proof;
+  }
+
+  /** Asked of few. */
+  get client(): Client {
+    return clientOf(this.app, this.request, this.response, this.caller);
+  }
+
+  asService(): { client: Client; network: string } {
+    const { origin, told } = this.caller;
+    const caller: Caller = { origin, told, proof: 'service token' };
+    return { client: clientOf(this.app, this.request, this.response, caller), network: origin.network };
+  }
 }
 
 /** Only a browser gets the page; GET is no way to send operations. */

@@ -5,6 +5,7 @@ import { AuthError, isUnavailable } from '../errors.js';
 import { narrowTo, readAuthority, serviceAccessOf, type ServiceAccess, type ServiceActor } from './access.js';
 import type { Client } from './client.js';
 import { describedAt, INACTIVE, introspectionOf, type Introspection } from './introspected.js';
+import { writeOnce } from './introspection/written.js';
 import { isServiceToken, proveServiceToken } from './service-tokens.js';
 import { endOf, findUsableRefreshToken, type UsableRefreshToken } from './sessions.js';
 import { introspectToken, type TokenAnswer, type VerificationDeps } from './verification.js';
@@ -24,45 +25,57 @@ export interface Introspector {
 
 /**
  * Says what a token of any kind is worth now: an access token, a refresh token, a service token or the JWT of a service.
- * Their form tells them apart, so that no hint is needed.
+ * Their form tells them apart, so that no hint is needed. At once, without a promise, of an access token seen before.
+ * @returns an {@link Introspection} in JSON
  * @throws {AuthError} FORBIDDEN for a service that asks about another one without tokens:introspect, SERVICE_UNAVAILABLE
  */
-export async function introspect(
+export function introspect(
   deps: VerificationDeps,
   asker: Introspector,
   request: IntrospectionRequest,
-): Promise<Introspection> {
-  if (isServiceToken(request.token)) return ofServiceToken(deps, asker, request.token);
-  if (request.token.startsWith('agr_')) return ofRefreshToken(deps, asker, request);
-  const answer = await introspectToken(deps, { ...asker, bearer: undefined }, request);
-  // No verdict, and RFC 7662 has no word for that.
-  if (answer.reason === 'ISSUER_UNAVAILABLE') throw new AuthError('SERVICE_UNAVAILABLE');
-  return answer.valid ? ofJwt(deps, answer, request) : INACTIVE;
+): string | Promise<string> {
+  const { token } = request;
+  if (isServiceToken(token)) return ofServiceToken(deps, asker, token).then(written);
+  if (token.startsWith('agr_')) return ofRefreshToken(deps, asker, request).then(written);
+  const { actor, client } = asker;
+  const answer = introspectToken(deps, { actor, client, bearer: undefined }, request);
+  return answer instanceof Promise
+    ? answer.then((found) => ofJwt(deps, found, request))
+    : ofJwt(deps, answer, request);
 }
 
+const written = (introspection: Introspection): string => JSON.stringify(introspection);
+
 /** An access token of ours or of another issuer, or the JWT of a service. */
-async function ofJwt(
+function ofJwt(
   deps: VerificationDeps,
   answer: TokenAnswer,
   request: IntrospectionRequest,
-): Promise<Introspection> {
-  const { subject, service } = answer;
-  const known = subject?.type === 'USER' ? await knownOf(deps, subject) : {};
-  return {
-    ...introspectionOf(answer, known),
-    ...(subject?.type === 'SERVICE' ? {} : described(deps, request, service)),
-  };
+): string | Promise<string> {
+  // No verdict, and RFC 7662 has no word for that.
+  if (answer.reason === 'ISSUER_UNAVAILABLE') throw new AuthError('SERVICE_UNAVAILABLE');
+  const { valid, subject, service } = answer;
+  if (!valid) return written(INACTIVE);
+  if (subject?.type === 'SERVICE') return written(introspectionOf(answer));
+  if (subject?.type !== 'USER')
+    return written({ ...introspectionOf(answer), ...described(deps, request, service) });
+  const username = subject.username ?? usernameOf(deps.db, subject.id);
+  return username instanceof Promise
+    ? username.then((found) => ofAccount(deps, answer, request, found))
+    : ofAccount(deps, answer, request, username);
 }
 
-/** Accounts sign in at the graph and through no client: our own audience stands for one. */
-async function knownOf(
-  { db, config }: VerificationDeps,
-  { id, username }: { id: string; username: string | null },
-) {
-  return {
-    client_id: config.tokens.audience,
-    username: username ?? (await usernameOf(db, id)),
-  };
+function ofAccount(
+  deps: VerificationDeps,
+  answer: TokenAnswer,
+  request: IntrospectionRequest,
+  username: string | undefined,
+): string {
+  // Accounts sign in at the graph and through no client: our own audience stands for one.
+  const known = { client_id: deps.config.tokens.audience, username };
+  if (request.serviceId === undefined)
+    return writeOnce(answer, username, () => written(introspectionOf(answer, known)));
+  return written({ ...introspectionOf(answer, known), ...described(deps, request, answer.service) });
 }
 
 /** What is added where a service was named. */
@@ -170,11 +183,11 @@ const MOST_NAMES = 20_000;
 const names = new WeakMap<Knex, LRUCache<string, string>>();
 
 /** A username that the token does not say; undefined where it cannot be had, as it is not what decides. */
-async function usernameOf(db: Knex, userId: string): Promise<string | undefined> {
-  const known = names.get(db) ?? new LRUCache<string, string>({ max: MOST_NAMES, ttl: NAMES_FOR_MS });
-  names.set(db, known);
-  const name = known.get(userId);
-  if (name !== undefined) return name;
+function usernameOf(db: Knex, userId: string): string | Promise<string | undefined> {
+  return names.get(db)?.get(userId) ?? readUsername(db, userId);
+}
+
+async function readUsername(db: Knex, userId: string): Promise<string | undefined> {
   const user = await UserModel.query(db)
     .findById(userId)
     .select('username')
@@ -182,6 +195,12 @@ async function usernameOf(db: Knex, userId: string): Promise<string | undefined>
       if (isUnavailable(error)) return undefined;
       throw error;
     });
-  if (user) known.set(userId, user.username);
+  if (user) namesOf(db).set(userId, user.username);
   return user?.username;
+}
+
+function namesOf(db: Knex): LRUCache<string, string> {
+  const known = names.get(db) ?? new LRUCache<string, string>({ max: MOST_NAMES, ttl: NAMES_FOR_MS });
+  names.set(db, known);
+  return known;
 }

@@ -1,4 +1,5 @@
 import type { ServiceModel } from '../db/models/service.js';
+import type { ServiceTokenModel as StoredServiceToken } from '../db/models/service-token.js';
 import type { Actor, ServiceActor } from './access.js';
 import type { Client } from './client.js';
 import type { Meters } from './meters.js';
@@ -44,11 +45,19 @@ export function actorOfServiceToken(
   return proof instanceof Promise ? proof.then(asActor) : asActor(proof);
 }
 
-function asActor(proof: ServiceProof): ServiceActor | Rejection {
-  if (proof.rejection !== undefined) return proof.rejection;
-  const { token, service } = proof;
+const asActor = (proof: ServiceProof): ServiceActor | Rejection =>
+  proof.rejection === undefined ? actorOf(proof.token, proof.service) : proof.rejection;
+
+/** By the row that was read, which is another one after every change. */
+const actors = new WeakMap<StoredServiceToken, ServiceActor>();
+
+function actorOf(token: StoredServiceToken, { id, name }: ServiceModel): ServiceActor {
+  const known = actors.get(token);
+  if (known?.name === name) return known;
   const scopes = new Set(token.scopes);
-  return { kind: 'service', id: service.id, name: service.name, tokenId: token.id, scopes };
+  const actor: ServiceActor = { kind: 'service', id, name, tokenId: token.id, scopes };
+  actors.set(token, actor);
+  return actor;
 }
 
 /**

@@ -1,13 +1,10 @@
-import type { IncomingMessage } from 'node:http';
 import type { App } from '../context.js';
-import type { ServiceActor } from '../domain/access.js';
-import type { Client } from '../domain/client.js';
 import { introspect } from '../domain/introspection.js';
 import { charge, chargeAtOnce } from '../domain/limits.js';
 import { revokeForService } from '../domain/revoking.js';
 import { requireService, type OAuthCaller } from './oauth/caller.js';
-import { send } from './oauth/errors.js';
-import { readForm, requireParameter, type Form } from './oauth/form.js';
+import { sendJson } from './oauth/errors.js';
+import { readForm, requireParameter } from './oauth/form.js';
 import { safely, type Door } from './oauth/safely.js';
 import { answerTokenRequest } from './oauth/token.js';
 
@@ -15,13 +12,20 @@ import { answerTokenRequest } from './oauth/token.js';
 export function oauthDoors(app: App): Record<'introspect' | 'revoke' | 'token', Door<OAuthCaller>> {
   return {
     introspect: safely(app, async (request, response, caller) => {
-      const { form, service, client } = await serviceCall(app, request, caller);
-      chargeAtOnce(app.limiters, 'verificationsByCaller', service.id);
+      const form = await readForm(request);
+      const { client, network } = caller.asService();
+      const service = requireService(app, request, client, network, form);
+      // Nearly always known: there is nothing to wait for.
+      const actor = service instanceof Promise ? await service : service;
+      chargeAtOnce(app.limiters, 'verificationsByCaller', actor.id);
       const question = { token: requireParameter(form, 'token'), serviceId: form.get('service_id') };
-      send(response, await introspect(app, { actor: service, client }, question));
+      const told = introspect(app, { actor, client }, question);
+      sendJson(response, typeof told === 'string' ? told : await told);
     }),
     revoke: safely(app, async (request, response, caller) => {
-      const { form, service, client } = await serviceCall(app, request, caller);
+      const form = await readForm(request);
+      const { client, network } = caller.asService();
+      const service = await requireService(app, request, client, network, form);
       await charge(app.limiters, 'callsByService', service.id);
       await revokeForService(app, service, requireParameter(form, 'token'), client);
       response.setHeader('cache-control', 'no-store');
@@ -31,17 +35,4 @@ export function oauthDoors(app: App): Record<'introspect' | 'revoke' | 'token', 
       answerTokenRequest(app, { request, response, caller, form: await readForm(request) }),
     ),
   };
-}
-
-interface ServiceCall {
-  form: Form;
-  service: ServiceActor;
-  client: Client;
-}
-
-async function serviceCall(app: App, request: IncomingMessage, caller: OAuthCaller): Promise<ServiceCall> {
-  const form = await readForm(request);
-  const { client, network } = caller.asService();
-  const service = await requireService(app, request, client, network, form);
-  return { form, service, client };
 }

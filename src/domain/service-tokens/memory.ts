@@ -6,6 +6,7 @@ import { ServiceTokenModel } from '../../db/models/service-token.js';
 import type { Catalogue } from '../catalogue.js';
 import type { Clock } from '../clock.js';
 import type { Feed } from '../revocations.js';
+import { digestOf, readShown, type Shown } from './form.js';
 import { openLastUses } from './last-uses.js';
 
 type Stored = ServiceTokenModel | undefined;
@@ -14,14 +15,18 @@ type Stored = ServiceTokenModel | undefined;
 export interface ServiceTokens {
   /** The token with this id: from memory where it is live, else looked up once. */
   find(id: string): Stored | Promise<Stored>;
-  /** Remembers that it was used now. */
-  used(id: string): void;
+  /** Takes a token's text apart; undefined for anything that this service cannot have written. */
+  read(text: string): Shown | undefined;
+  /** It has proved itself: remembers that it was used now, and what it shows. */
+  used(shown: Shown): void;
   close(): Promise<void>;
 }
 
 /** How many ended and unknown tokens a process remembers, so that none is looked up twice. */
 const MOST_GONE = 10_000;
 const MOST_AT_ONCE = 1000;
+/** How many that proved themselves it remembers how to read; some 300 bytes each. */
+const MOST_SHOWN = 10_000;
 
 /** Live tokens are in the catalogue; this holds what is left: those that have ended, and unknown ids. */
 export function openServiceTokens(deps: {
@@ -32,6 +37,7 @@ export function openServiceTokens(deps: {
   log: Logger;
 }): ServiceTokens {
   const { feed, catalogue, clock } = deps;
+  const shown = new LRUCache<string, Shown>({ max: MOST_SHOWN });
   const gone = new LRUCache<string, { token: Stored }>({ max: MOST_GONE });
   const stored = lookUpInTurn(deps.db);
   const uses = openLastUses(deps);
@@ -53,7 +59,15 @@ export function openServiceTokens(deps: {
       const known = gone.get(id);
       return known ? known.token : lookUp(id);
     },
-    used: (id) => uses.note(id),
+    read(text) {
+      const digest = digestOf(text);
+      return digest === undefined ? undefined : (shown.get(digest) ?? readShown(text, digest));
+    },
+    used(one) {
+      // What a text shows never changes; only whether it is good, which is asked of the row at every use.
+      if (!shown.has(one.digest)) shown.set(one.digest, one);
+      uses.note(one.id);
+    },
     close: () => uses.close(),
   };
 }

@@ -5,7 +5,7 @@ import type { Catalogue } from '../catalogue.js';
 import type { Clock } from '../clock.js';
 import type { Feed } from '../revocations.js';
 import type { Rejection } from '../tokens.js';
-import { hashSecret, readServiceToken, type ServiceTokenParts } from './form.js';
+import type { Shown } from './form.js';
 import type { ServiceTokens } from './memory.js';
 
 export interface ProofDeps {
@@ -25,31 +25,31 @@ export type ServiceProof =
  * @throws {AuthError} SERVICE_UNAVAILABLE when revocations have not been heard for too long
  */
 export function proveServiceToken(deps: ProofDeps, text: string): ServiceProof | Promise<ServiceProof> {
-  const parts = readServiceToken(text);
-  if (!parts) return { rejection: 'MALFORMED' };
-  return deps.feed.isFresh() ? look(deps, parts) : deps.feed.ensureFresh().then(() => look(deps, parts));
+  const shown = deps.serviceTokens.read(text);
+  if (!shown) return { rejection: 'MALFORMED' };
+  return deps.feed.isFresh() ? look(deps, shown) : deps.feed.ensureFresh().then(() => look(deps, shown));
 }
 
-function look(deps: ProofDeps, parts: ServiceTokenParts): ServiceProof | Promise<ServiceProof> {
-  const stored = deps.serviceTokens.find(parts.id);
+function look(deps: ProofDeps, shown: Shown): ServiceProof | Promise<ServiceProof> {
+  const stored = deps.serviceTokens.find(shown.id);
   return stored instanceof Promise
-    ? stored.then((found) => judge(deps, parts, found))
-    : judge(deps, parts, stored);
+    ? stored.then((found) => judge(deps, shown, found))
+    : judge(deps, shown, stored);
 }
 
 /** The secret first: who does not have it learns nothing about the token. */
 function judge(
   { catalogue, clock, serviceTokens }: ProofDeps,
-  { secret }: ServiceTokenParts,
+  shown: Shown,
   token: ServiceTokenModel | undefined,
 ): ServiceProof {
-  if (!token || !timingSafeEqual(token.secretHash, hashSecret(secret)))
+  if (!token || !timingSafeEqual(token.secretHash, shown.secretHash))
     return { rejection: 'UNTRUSTED_SIGNATURE' };
   const service = catalogue.service(token.serviceId);
   if (!service) return { rejection: 'SUBJECT_DELETED' };
   if (service.status === 'DISABLED') return { rejection: 'SUBJECT_DISABLED' };
   if (token.revokedAt) return { rejection: 'REVOKED' };
   if (token.expiresAt && token.expiresAt.getTime() <= clock.now()) return { rejection: 'EXPIRED' };
-  serviceTokens.used(token.id);
+  serviceTokens.used(shown);
   return { token, service };
 }

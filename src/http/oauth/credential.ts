@@ -52,8 +52,8 @@ export const isPresented = (request: IncomingMessage, form: Form): boolean =>
 
 /** The token proves the service; a name beside it must be that service's. */
 export function isNamed({ id, name }: ServiceActor, { name: presented }: Credential, form: Form): boolean {
-  const names = [presented, form.get('client_id')].filter((one) => one !== undefined);
-  return names.every((one) => one === name || one.toLowerCase() === id);
+  const isIts = (one: string | undefined) => one === undefined || one === name || one.toLowerCase() === id;
+  return isIts(presented) && isIts(form.get('client_id'));
 }
 
 const REALM = 'realm="authgraph"';

@@ -81,9 +81,14 @@ export function sendError(
 
 /** Answers as all doors of OAuth do: JSON that nobody keeps. */
 export function send(response: ServerResponse, body: object, status = 200): void {
+  sendJson(response, JSON.stringify(body), status);
+}
+
+/** The same of what is JSON already. */
+export function sendJson(response: ServerResponse, text: string, status = 200): void {
   response.statusCode = status;
   response.setHeader('content-type', 'application/json; charset=utf-8');
   response.setHeader('cache-control', 'no-store');
   response.setHeader('pragma', 'no-cache');
-  response.end(JSON.stringify(body));
+  response.end(text);
 }
