@@ -6,7 +6,7 @@ import { readAlerts } from '../harness/alerts.js';
 import { basic, bearer, exchange, introspect, jwtOf, post, revokeBy } from '../harness/oauth.js';
 import { verify, type Person } from '../harness/people.js';
 import { openScene, type Scene } from '../harness/scene.js';
-import { holderOf, tokensDesk, type Holder, type TokensDesk } from '../harness/service-tokens.js';
+import { holderOf, issuedIn, tokensDesk, type Holder, type TokensDesk } from '../harness/service-tokens.js';
 import { sql } from '../harness/sql.js';
 import { follow } from '../harness/streams.js';
 import { until } from '../harness/until.js';
@@ -104,6 +104,51 @@ describe('whoever is no service', () => {
   });
 });
 
+describe('a service that has proved itself before', () => {
+  const knock = async (holder: Holder, headers = bearer(holder)) =>
+    (await post(app, '/oauth/introspect', SOUND, headers)).status;
+
+  it('is turned away from the moment on that it is disabled, its token revoked or its token’s time over', async () => {
+    const holder = await holderOf(desk);
+    for (const headers of [bearer(holder), basic(holder)]) expect(await knock(holder, headers)).toBe(200);
+    await desk.setStatus(holder.serviceId, 'DISABLED');
+    expect(await knock(holder)).toBe(401);
+    await desk.setStatus(holder.serviceId, 'ACTIVE');
+    expect(await knock(holder)).toBe(200);
+    const next = issuedIn(await desk.rotate(holder.tokenId, 1));
+    expect(await knock({ ...holder, ...next })).toBe(200);
+    await until('the old one has ended', async () => (await knock(holder)) === 401);
+    await desk.revoke(next.tokenId);
+    for (const headers of [bearer(next), basic({ ...holder, ...next })])
+      expect(await knock(holder, headers)).toBe(401);
+  });
+
+  it('lends nothing to what looks like its token', async () => {
+    const holder = await holderOf(desk);
+    expect(await knock(holder)).toBe(200);
+    const wrong = [...holder.token].map((_, at) => {
+      const letter = holder.token[at] === '0' ? '1' : '0';
+      return holder.token.slice(0, at) + letter + holder.token.slice(at + 1);
+    });
+    for (const token of wrong.filter((_, at) => at % 10 === 5))
+      expect(await knock({ ...holder, token })).toBe(401);
+    expect(await knock({ ...holder, token: holder.token.toUpperCase() })).toBe(401);
+    expect(await knock(holder)).toBe(200);
+  });
+
+  it('is called by the name that it has now, and by its former one no more', async () => {
+    const holder = await holderOf(desk);
+    expect(await knock(holder, basic(holder))).toBe(200);
+    const name = `${holder.name}-renamed`;
+    await scene.asOwner(
+      'mutation ($id: ID!, $i: UpdateServiceInput!) { updateService(id: $id, input: $i) { id } }',
+      { id: holder.serviceId, i: { name } },
+    );
+    expect(await knock(holder, basic(holder))).toBe(401);
+    expect(await knock(holder, basic({ ...holder, name }))).toBe(200);
+  });
+});
+
 describe('a request that is not well made', () => {
   it('is refused in the words of OAuth, and says nothing of what was sent', async () => {
     const ask = (form: Record<string, string> | string, headers = {}) =>
@@ -146,6 +191,48 @@ describe('a request that is not well made', () => {
     expect((await introspect(app, plain, '')).body.error).toBe('invalid_request');
   });
 
+  it('is read as a form is, however it is written, and never as two tokens', async () => {
+    const ask = (form: string | Buffer) => postText(form, bearer(strong), '/oauth/introspect');
+    const token = ana.access;
+    const [first = '', ...rest] = token;
+    const encoded = `%${first.charCodeAt(0).toString(16)}${rest.join('')}`;
+    for (const form of [
+      `token=${token}`,
+      `token=${encoded}`,
+      `&&token=${token}&`,
+      `?token=${token}`,
+      `to%6ben=${token}&token_type_hint=access_token`,
+      `token=${token}&service_id=`,
+      `service_id&token=${token}`,
+    ])
+      expect([form, (await ask(form)).body.sub]).toEqual([form, ana.id]);
+    for (const form of [
+      `token=${token}&token=${token}`,
+      `token=${token}&to%6ben=x`,
+      `to%6ben=x&token=${token}`,
+      `token&token=${token}`,
+      `token=${token}&token=`,
+      'token',
+      'token=',
+      '=x',
+      ` token=${token}`,
+      `\ufefftoken=${token}`,
+      `token+=${token}`,
+      `Token=${token}`,
+      `token=&x=${token}`,
+    ])
+      expect([form, (await ask(form)).body.error]).toEqual([form, 'invalid_request']);
+    for (const form of [
+      `token=${token}=`,
+      `token=${token}+`,
+      `token= ${token}`,
+      `token=${token};token=x`,
+      `token=%zz${token}`,
+      Buffer.concat([Buffer.from(`token=${token}`), Buffer.from([0xff])]),
+    ])
+      expect([form, (await ask(form)).body]).toEqual([form, { active: false }]);
+  });
+
   it('of a token in the address is not heard', async () => {
     const answer = await post(app, `/oauth/introspect?token=${ana.access}`, {}, basic(strong));
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request']);
@@ -153,9 +240,9 @@ describe('a request that is not well made', () => {
 });
 
 /** A form as it is written, so that it may be written badly. */
-async function postText(form: string, headers: Record<string, string>) {
+async function postText(form: string | Buffer, headers: Record<string, string>, door = '/oauth/token') {
   const type = { 'content-type': 'application/x-www-form-urlencoded' };
-  const response = await fetch(`${app.url}/oauth/token`, {
+  const response = await fetch(app.url + door, {
     method: 'POST',
     headers: { ...type, ...headers },
     body: form,

@@ -153,6 +153,34 @@ describe('introspection', () => {
     expect((await introspect(app, clinic, person.access)).body).toEqual({ active: false });
   });
 
+  it('says the same again, until something about the account is another', async () => {
+    const permission = await scene.permission();
+    const role = await scene.role({ rank: 21, permissions: [permission] });
+    const person = await newcomer();
+    const ask = () => introspect(app, gate, person.access);
+    const [first, again] = [await ask(), await ask()];
+    expect(again.text).toBe(first.text);
+    const [user] = await scene.look<{ id: string }>("select id from roles where name = 'USER'");
+    const give = (...roleIds: (string | undefined)[]) =>
+      scene.asOwner('mutation ($u: ID!, $r: [ID!]!) { setUserRoles(userId: $u, roleIds: $r) { id } }', {
+        u: person.id,
+        r: roleIds,
+      });
+    await give(role.id, user?.id);
+    const risen = await ask();
+    expect(risen.body).toEqual({
+      ...first.body,
+      role: role.name,
+      roles: [role.name, 'USER'],
+      permissions: expect.arrayContaining([permission]),
+      scope: expect.stringContaining(permission),
+    });
+    await give(user?.id);
+    expect((await ask()).text).toBe(first.text);
+    await revokeBy(app, gate, person.access);
+    expect((await ask()).body).toEqual({ active: false });
+  });
+
   it('says nothing but no of a token that is not good', async () => {
     const [gone, spent] = [await newcomer(), await newcomer()];
     await revokeBy(app, gate, gone.access);

@@ -309,6 +309,21 @@ describe('the keys of an issuer', () => {
     expect(provider.fetches() - before).toBe(1);
   });
 
+  it('are not looked for again on behalf of a token that names one and fits it not', async () => {
+    clock.advance(31);
+    expect(await verify(provider.token())).toMatchObject({ valid: true });
+    clock.advance(31);
+    const before = provider.fetches();
+    for (let at = 0; at < 3; at++)
+      expect(await verify(provider.token({ header: { alg: 'RS256' } }))).toMatchObject({
+        reason: 'UNTRUSTED_SIGNATURE',
+      });
+    expect(provider.fetches() - before).toBe(0);
+    // What may be spent on keys that are not known is there for one that is new.
+    provider.rotate();
+    expect(await verify(provider.token())).toMatchObject({ valid: true });
+  });
+
   it('stay as they are while it is down, until they are too old', async () => {
     clock.advance(31);
     expect(await verify(provider.token())).toMatchObject({ valid: true });

@@ -73,9 +73,11 @@ export function openKeySet(issuer: TrustedIssuer, deps: KeySetDeps): KeySet {
   };
   const look = (kid: string | undefined, algorithm: string): Key | NoKey =>
     isUsable() ? (pick(state.keys, kid, algorithm) ?? 'UNTRUSTED_SIGNATURE') : 'ISSUER_UNAVAILABLE';
-  const isWorthFetching = (found: NoKey) => {
+  const isWorthFetching = (found: NoKey, kid: string | undefined) => {
     if (state.fetching) return true;
     if (found === 'ISSUER_UNAVAILABLE') return mayTry();
+    // A key that is in the set and does not fit is not missed: only a name that is nobody's is looked for.
+    if (kid !== undefined && state.keys.some((key) => key.kid === kid)) return false;
     if (now() - state.missedAt < PATIENCE_MS) return false;
     state.missedAt = now();
     return true;
@@ -86,7 +88,7 @@ export function openKeySet(issuer: TrustedIssuer, deps: KeySetDeps): KeySet {
     find(kid, algorithm) {
       refreshIfDue();
       const found = look(kid, algorithm);
-      if (typeof found !== 'string' || !isWorthFetching(found)) return found;
+      if (typeof found !== 'string' || !isWorthFetching(found, kid)) return found;
       return fetch().then(() => look(kid, algorithm));
     },
     holds: (key) => isUsable() && state.keys.some((one) => one === key),
