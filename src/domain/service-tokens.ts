@@ -45,8 +45,10 @@ export function actorOfServiceToken(
   return proof instanceof Promise ? proof.then(asActor) : asActor(proof);
 }
 
-const asActor = (proof: ServiceProof): ServiceActor | Rejection =>
-  proof.rejection === undefined ? actorOf(proof.token, proof.service) : proof.rejection;
+function asActor(proof: ServiceProof): ServiceActor | Rejection {
+  if (proof.rejection !== undefined) return proof.rejection;
+  return actorOf(proof.token, proof.service);
+}
 
 /** By the row that was read, which is another one after every change. */
 const actors = new WeakMap<StoredServiceToken, ServiceActor>();

@@ -13,7 +13,7 @@ interface Written {
 
 /** In characters: owners carry the permissions of every application. */
 const MOST_TEXT = 8_000_000;
-const MOST_ANSWERS = 20_000;
+const MOST_ANSWERS = 10_000;
 
 /** By the claims of a verified token, which never change. A token that is verified anew has others. */
 const answers = new LRUCache<object, Written>({
