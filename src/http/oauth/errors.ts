@@ -1,6 +1,6 @@
-import type { ServerResponse } from 'node:http';
 import { presentable, type AuthError, type ErrorCode } from '../../errors.js';
 import { BodyRefused } from '../body.js';
+import type { Reply } from '../reply.js';
 
 /** The codes of RFC 6749 §5.2, RFC 6750 §3.1 and RFC 8707 §2; the last one stands for 429, 500 and 503 (RFC 6749 §4.1.2.1). */
 type OAuthCode =
@@ -68,7 +68,7 @@ function aboutInput({ extensions, message }: AuthError): OAuthError {
 
 /** Answers with an error as RFC 6749 §5.2 has it. */
 export function sendError(
-  response: ServerResponse,
+  response: Reply,
   { error, message, status, more: { headers = {}, told = {} } }: OAuthError,
 ): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
@@ -80,15 +80,17 @@ export function sendError(
 }
 
 /** Answers as all doors of OAuth do: JSON that nobody keeps. */
-export function send(response: ServerResponse, body: object, status = 200): void {
+export function send(response: Reply, body: object, status = 200): void {
   sendJson(response, JSON.stringify(body), status);
 }
 
+const HEADERS = [
+  ...['content-type', 'application/json; charset=utf-8'],
+  ...['cache-control', 'no-store'],
+  ...['pragma', 'no-cache'],
+];
+
 /** The same of what is JSON already. */
-export function sendJson(response: ServerResponse, text: string, status = 200): void {
-  response.statusCode = status;
-  response.setHeader('content-type', 'application/json; charset=utf-8');
-  response.setHeader('cache-control', 'no-store');
-  response.setHeader('pragma', 'no-cache');
-  response.end(text);
+export function sendJson(response: Reply, text: string, status = 200): void {
+  response.answer(status, HEADERS, text);
 }

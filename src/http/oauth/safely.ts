@@ -1,12 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { Client } from '../../domain/client.js';
+import type { Reply } from '../reply.js';
 import { asOAuthError, OAuthError, sendError } from './errors.js';
 
 /** Answers a request in the words of OAuth. */
 export type Door<Caller> = (
   request: IncomingMessage,
-  response: ServerResponse,
+  response: Reply,
   caller: Caller,
 ) => Promise<void>;
 

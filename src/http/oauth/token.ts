@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { App } from '../../context.js';
 import { charge, chargeAtOnce } from '../../domain/limits.js';
 import { exchangeToken } from '../../domain/token-exchange.js';
@@ -6,6 +6,7 @@ import { issueServiceJwt } from '../../domain/service-jwts.js';
 import { rotate } from '../../domain/sessions.js';
 import type { Rejection } from '../../domain/tokens.js';
 import { AuthError } from '../../errors.js';
+import type { Reply } from '../reply.js';
 import { requireService, type OAuthCaller } from './caller.js';
 import { isPresented } from './credential.js';
 import { OAuthError, send } from './errors.js';
@@ -14,7 +15,7 @@ import { requireParameter, type Form } from './form.js';
 /** What a grant is asked with. */
 interface Asked {
   request: IncomingMessage;
-  response: ServerResponse;
+  response: Reply;
   caller: OAuthCaller;
   form: Form;
 }
