@@ -38,8 +38,13 @@ export async function transaction<T>(db: Knex, work: (unit: Unit) => Promise<T>)
     return done;
   });
   for (const step of after) await step();
-  if (hasCommittedAlone(connection)) throw new CommittedAlone('No standby has confirmed the commit.');
+  requireStandby(connection);
   return result;
+}
+
+/** After a commit on this connection. @throws {CommittedAlone} */
+export function requireStandby(connection: object): void {
+  if (hasCommittedAlone(connection)) throw new CommittedAlone('No standby has confirmed the commit.');
 }
 
 /** PostgreSQL's code of an error; objection wraps the driver's. */

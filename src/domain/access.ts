@@ -195,7 +195,8 @@ export async function readAuthority(db: Knex, userId: string): Promise<Authority
   return unite(rows);
 }
 
-function unite(roles: CataloguedRole[]): Authority {
+/** What these roles allow together. */
+export function unite(roles: readonly CataloguedRole[]): Authority {
   const ordered = [...roles].sort((a, b) => b.rank - a.rank || (a.name < b.name ? -1 : 1));
   return {
     roles: ordered.map((role) => role.name),

@@ -100,9 +100,13 @@ export async function record<T extends EventType>(
   entry: AuditEntry<T>,
 ): Promise<void> {
   await AuditEventModel.query(db)
-    .insert(rowOf(db, newId(), client, entry))
+    .insert(eventOf(db, client, entry))
     .returning([]);
 }
+
+/** An event as a signed row, for a statement that writes it together with what it tells of. */
+export const eventOf = <T extends EventType>(db: Knex, client: Client | undefined, entry: AuditEntry<T>) =>
+  rowOf(db, newId(), client, entry);
 
 /** Writes several events at once, whose ids were made before; those that are there already stay as they are. */
 export async function recordAll(
