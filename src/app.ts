@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { systemClock } from './clock.js';
 import { ConfigError, type Config } from './config.js';
 import { contextOf, type App } from './context.js';
+import { shareSessions } from './db/at-once.js';
 import { keepPostgres } from './db/kept-postgres.js';
 import { migrate, pendingMigrations } from './db/migrate.js';
 import { connectPostgres } from './db/postgres.js';
@@ -144,6 +145,7 @@ async function openParts(
   const vital = connectPostgres(databaseUrl, 2, { role });
   // Counting waits for no connection that somebody holds who is waiting to be counted.
   const counting = connectPostgres(databaseUrl, 2, { role });
+  if (config.data.directUrl !== undefined) shareSessions(db);
   watchPools({ requests: db, vital, counting });
   signWith(db, config.encryptionKeys);
   signWith(vital, config.encryptionKeys);

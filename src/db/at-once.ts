@@ -1,10 +1,17 @@
 import type { Knex } from 'knex';
 import { requireStandby } from './transaction.js';
 
+/** A statement, with `$1` where a value goes. */
+export interface Statement {
+  /** Of its own among all statements. PostgreSQL knows it by that from its second time on a connection. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** A connection of the driver, as knex asks it. */
 interface Connection {
   query(
-    statement: { text: string; values: readonly unknown[] },
+    statement: { name?: string; text: string; values: readonly unknown[] },
     done: (error: Error | null, result: { rows: unknown[] }) => void,
   ): void;
 }
@@ -14,18 +21,29 @@ interface Client {
   releaseConnection(connection: Connection): Promise<void>;
 }
 
+const SHARED = 'sharesSessions';
+
+/** Says that what is behind this pool gives sessions to others between transactions: what one of them knows, the next may not. */
+export function shareSessions(db: Knex): void {
+  db.userParams[SHARED] = true;
+}
+
 /**
- * Has one statement carried out, which commits by itself: with `$1` where a value goes, past what puts statements together, by a
- * connection of the same pool.
- * @returns the rows as PostgreSQL names them
- * @throws {CommittedAlone} as {@link transaction}
+ * Has one statement carried out that commits by itself, on a connection of the pool, past all that puts statements together.
+ * @returns the rows, by the names that PostgreSQL has for them
+ * @throws {CommittedAlone} as `transaction` does
  */
-export async function atOnce<Row>(db: Knex, text: string, values: readonly unknown[]): Promise<Row[]> {
+export async function atOnce<Row>(
+  db: Knex,
+  { name, text }: Statement,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const statement = db.userParams[SHARED] === true ? { text, values } : { name, text, values };
   const client = db.client as Client;
   const connection = await client.acquireConnection();
   try {
     const rows = await new Promise<unknown[]>((resolve, reject) => {
-      connection.query({ text, values }, (error, result) => (error ? reject(error) : resolve(result.rows)));
+      connection.query(statement, (error, result) => (error ? reject(error) : resolve(result.rows)));
     });
     requireStandby(connection);
     return rows as Row[];

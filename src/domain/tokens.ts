@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { LONGEST_ACCESS_TOKEN_SECONDS, type Config } from '../config.js';
 import type { Clock } from './clock.js';
@@ -7,6 +6,7 @@ import { isId } from './ids.js';
 import type { Feed } from './revocations.js';
 import type { Keyring } from './tokens/keyring.js';
 import type { Rejection } from './tokens/rejection.js';
+import { signJwt } from './tokens/sign.js';
 import { faultOfSignature, isForService, parseOurs, type Signed } from './tokens/signature.js';
 
 export type { SigningKeyModel as StoredKey } from '../db/models/signing-key.js';
@@ -95,7 +95,6 @@ export async function issueAccessToken(
   subject: TokenSubject,
 ): Promise<{ text: string; expiresAt: Date }> {
   const { issuer, audience, ttlSeconds } = deps.config.tokens;
-  const { kid, algorithm, key } = deps.keyring.signing();
   const iat = Math.floor(deps.clock.now() / 1000);
   const exp = Math.min(iat + ttlSeconds, Math.floor(subject.sessionEndsAt.getTime() / 1000));
   const { id: sub, sessionId: sid, version: ver, amr, aal } = subject;
@@ -112,7 +111,7 @@ export async function issueAccessToken(
     aal,
     ...optionalClaims(deps.config, subject),
   };
-  const text = await new SignJWT(claims).setProtectedHeader({ typ: 'at+jwt', alg: algorithm, kid }).sign(key);
+  const text = await signJwt(deps.keyring, 'at+jwt', claims);
   return { text, expiresAt: new Date(exp * 1000) };
 }
 

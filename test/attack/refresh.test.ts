@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startApp, type TestApp } from '../harness/app.js';
+import { startApp, type Answer, type TestApp } from '../harness/app.js';
 import { codeOf, refresh, revoke, whoAmI } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
-import { join, ownerOf, verify, type Person } from '../harness/people.js';
+import { join, joinAs, ownerOf, roleId, verify, type Person } from '../harness/people.js';
 import { until } from '../harness/until.js';
 import { layWire, type Wire } from '../harness/wire.js';
 
@@ -262,7 +262,7 @@ describe('between the service and its database', () => {
     await until('it is back', async () => (await refresh(far, ana.refresh)).code === undefined);
   });
 
-  it('an answer to COMMIT that is lost spends nothing twice: the retry gets the same successor', async () => {
+  it('an answer to a commit that is lost spends nothing twice: the retry gets the same successor', async () => {
     const ana = await join(app);
     wire.loseNextCommit();
     const lost = await refresh(far, ana.refresh);
@@ -277,7 +277,7 @@ describe('between the service and its database', () => {
     expect(await eventsOf(ana, 'refresh.reused')).toEqual([]);
   });
 
-  it('a database process that dies at COMMIT spends nothing: the retry works', async () => {
+  it('a database process that dies at the commit spends nothing: the retry works', async () => {
     const ana = await join(app);
     const lock = await look.another();
     await lock.query(`
@@ -289,7 +289,7 @@ describe('between the service and its database', () => {
     const lost = refresh(app, ana.refresh);
     const killed = await until('the commit waits', async () => {
       const waiting = `select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and query ilike 'commit%' and wait_event_type = 'Lock'`;
+        where datname = current_database() and query ~* '^commit|spend_refresh_token' and wait_event_type = 'Lock'`;
       return (await look(waiting)).length;
     });
     expect(killed).toBe(1);
@@ -311,5 +311,136 @@ describe('between the service and its database', () => {
     await look('select pg_sleep(1.8)');
     await lock.query('commit');
     expect((await waiting).code).toBeUndefined();
+  });
+});
+
+describe('while a refresh is under way', () => {
+  const GATE = 4713;
+  beforeAll(async () => {
+    await look(`
+      create function wait_at_the_record() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock(${GATE}, hashtext(new.type)); return new; end $$;
+      create trigger gate before insert on audit_events for each row execute function wait_at_the_record()`);
+  });
+  afterAll(() => look('drop trigger gate on audit_events; drop function wait_at_the_record'));
+
+  const lockAt = (type: string) => `(${GATE}, hashtext('${type}'))`;
+  const waiting = (what: string, count: number) =>
+    until(what, async () => {
+      const stuck =
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      return (await look(stuck)).length >= count;
+    });
+
+  /** Begins an act, holds it where it writes to the record, does `meanwhile`, and lets it go on. */
+  async function holding<T>(
+    type: string,
+    begin: () => Promise<T>,
+    meanwhile: () => Promise<unknown>,
+  ): Promise<T> {
+    const gate = await look.another();
+    await gate.query(`select pg_advisory_lock${lockAt(type)}`);
+    const begun = begin();
+    await waiting(`it waits to record ${type}`, 1);
+    const rest = await meanwhile();
+    await gate.query(`select pg_advisory_unlock${lockAt(type)}`);
+    await rest;
+    return begun;
+  }
+
+  /** Begins it, and goes on when it waits behind the one that is held; what it answers comes later. */
+  const behind = async (begin: () => Promise<Answer>) => {
+    const begun = begin();
+    await waiting('it waits for the session', 2);
+    return () => begun;
+  };
+  const asOwner = (mutation: string, variables: Record<string, unknown>) =>
+    app.graphql(mutation, variables, { bearer: owner.access });
+  const suspend = ({ id }: Person) => asOwner('mutation ($u: ID!) { suspendUser(id: $u) { id } }', { u: id });
+  const remove = ({ id }: Person) => asOwner('mutation ($u: ID!) { deleteUser(id: $u) { id } }', { u: id });
+  const signOut = ({ access }: Person) => app.graphql('mutation { signOut }', {}, { bearer: access });
+
+  it.each([
+    ['a suspension', suspend, 'ACCOUNT_SUSPENDED', 'SUBJECT_DISABLED'],
+    ['a deletion', remove, 'ACCOUNT_DELETED', 'SUBJECT_DELETED'],
+    ['a sign-out', signOut, 'REFRESH_TOKEN_INVALID', 'REVOKED'],
+  ])('%s waits for it, and ends what it gave', async (_act, act, code, reason) => {
+    const ana = await join(app);
+    let later: (() => Promise<Answer>) | undefined;
+    const next = await holding(
+      'refresh.rotated',
+      () => refresh(app, ana.refresh),
+      async () => {
+        later = await behind(() => act(ana));
+      },
+    );
+    expect([next.code, codeOf(await later!())]).toEqual([undefined, undefined]);
+    expect(await verify(app, next.access)).toEqual({ valid: false, reason });
+    expect((await refresh(app, next.refresh)).code).toBe(code);
+  });
+
+  it.each([
+    ['a suspension', suspend, 'account.suspended', 'ACCOUNT_SUSPENDED'],
+    ['a deletion', remove, 'account.deleted', 'ACCOUNT_DELETED'],
+    ['a sign-out', signOut, 'session.ended', 'REFRESH_TOKEN_INVALID'],
+  ])('that came after %s, it waits for that, and gives nothing', async (_act, act, type, code) => {
+    const ana = await join(app);
+    let later: (() => Promise<Answer>) | undefined;
+    const done = await holding(
+      type,
+      () => act(ana),
+      async () => {
+        later = await behind(async () => (await refresh(app, ana.refresh)).answer);
+      },
+    );
+    const answer = await later!();
+    expect([codeOf(done), codeOf(answer)]).toEqual([undefined, code]);
+    expect(answer.body).not.toMatch(/agr_|eyJ/);
+    expect(await eventsOf(ana, 'refresh.rotated')).toEqual([]);
+  });
+
+  it('a role that is taken away is gone for the token that it gives', async () => {
+    const ana = await joinAs(app, owner, 'STAFF');
+    const none = { u: ana.id, r: [await roleId(app, owner, 'USER')] };
+    const { access } = await holding(
+      'refresh.rotated',
+      () => refresh(app, ana.refresh),
+      () => asOwner('mutation ($u: ID!, $r: [ID!]!) { setUserRoles(userId: $u, roleIds: $r) { id } }', none),
+    );
+    expect(await verify(app, access)).toEqual({ valid: true, reason: null });
+    expect(codeOf(await app.graphql('{ users { totalCount } }', {}, { bearer: access }))).toBe('FORBIDDEN');
+  });
+
+  it('of another process with the same token, both get the same successor', async () => {
+    const ana = await join(app);
+    const other = await app.replica();
+    let later: (() => Promise<Answer>) | undefined;
+    const first = await holding(
+      'refresh.rotated',
+      () => refresh(app, ana.refresh),
+      async () => {
+        later = await behind(async () => (await refresh(other, ana.refresh)).answer);
+      },
+    );
+    const second = await later!();
+    expect(second.data['refresh'].refreshToken).toBe(first.refresh);
+    expect(await eventsOf(ana, 'refresh.rotated')).toHaveLength(1);
+  });
+});
+
+describe('a refresh token that this process has handed out itself', () => {
+  it('is refused with another secret, and costs its owner nothing', async () => {
+    const ana = await join(app);
+    const { refresh: second } = await refresh(app, ana.refresh);
+    const forged = forge(second, (body) => void body.writeUInt8(body.readUInt8(47) ^ 1, 47));
+    expect((await refresh(app, forged)).code).toBe('REFRESH_TOKEN_INVALID');
+    expect((await refresh(app, second)).code).toBeUndefined();
+  });
+
+  it('is nothing any more once its session is forgotten', async () => {
+    const ana = await join(app);
+    const { refresh: second } = await refresh(app, ana.refresh);
+    await look('delete from sessions where id = $1', [ana.sessionId]);
+    expect((await refresh(app, second)).code).toBe('REFRESH_TOKEN_INVALID');
   });
 });

@@ -10,12 +10,17 @@ export interface Wire {
   hold(): void;
   /** All is well again; what was held passes. */
   mend(): void;
-  /** The next COMMIT reaches PostgreSQL and is carried out, and the connection breaks before the service hears of it. */
+  /**
+   * The next COMMIT, or statement of a refresh that commits by itself, reaches PostgreSQL and is carried out, and the connection
+   * breaks before the service hears of it.
+   */
   loseNextCommit(): void;
   close(): Promise<void>;
 }
 
 type State = 'whole' | 'cut' | 'held';
+
+const COMMITS = ['COMMIT', 'spend_refresh_token'];
 
 /** Lays a wire to the PostgreSQL at `url`, which listens on a unix socket or on TCP. */
 export async function layWire(url: string): Promise<Wire> {
@@ -31,7 +36,7 @@ export async function layWire(url: string): Promise<Wire> {
     pairs.add(pair);
     let isLosing = false;
     near.on('data', (chunk) => {
-      if (losesCommit && chunk.includes('COMMIT')) {
+      if (losesCommit && COMMITS.some((words) => chunk.includes(words))) {
         losesCommit = false;
         isLosing = true;
       }

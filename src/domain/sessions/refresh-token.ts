@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 const PREFIX = 'agr_';
@@ -44,7 +44,7 @@ function checksum(body: Buffer): Buffer {
 export const newSecret = (): Buffer => randomBytes(SECRET_BYTES);
 
 /** What the database keeps of a secret. */
-export const hashSecret = (secret: Buffer): Buffer => createHash('sha256').update(secret).digest();
+export const hashSecret = (secret: Buffer): Buffer => hash('sha256', secret, 'buffer');
 
 /** Seals the successor's text so that only the presenter of its parent can open it: the key comes from the parent's secret. */
 export function sealSuccessor(parent: RefreshToken, successor: string): Buffer {

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
-import { atOnce } from '../../db/at-once.js';
+import { atOnce, type Statement } from '../../db/at-once.js';
 import { fromRowJson } from '../../db/models/row-json.js';
 import { SessionModel } from '../../db/models/session.js';
 import { UserModel } from '../../db/models/user.js';
@@ -26,9 +26,13 @@ const remembered = new WeakMap<Knex, LRUCache<string, Origin>>();
 
 const ORIGIN = `
   select t.secret_hash as "secretHash", t.session_id as "sessionId", s.user_id as "userId"
-  from refresh_tokens t join sessions s on s.id = t.session_id where t.id = $1 and t.state = 'active'`;
+  from refresh_tokens t join sessions s on s.id = t.session_id where t.id = ? and t.state = 'active'`;
 
-const SPEND = 'select session, account, roles from spend_refresh_token($1, $2, $3, $4, $5, $6, $7)';
+const SPEND: Statement = {
+  name: 'spend_refresh_token',
+  text: `select session, account, roles
+    from spend_refresh_token($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+};
 
 /** All null where it was not to be had so easily: nothing has changed then. */
 interface Spent {
@@ -66,8 +70,8 @@ export async function spendAtOnce(
 }
 
 async function readOrigin(db: Knex, tokenId: string): Promise<Origin | undefined> {
-  const [origin] = await atOnce<Origin>(db, ORIGIN, [tokenId]);
-  return origin;
+  const { rows } = await db.raw<{ rows: Origin[] }>(ORIGIN, [tokenId]);
+  return rows[0];
 }
 
 async function spend(
@@ -90,7 +94,16 @@ async function spend(
     successor.secretHash,
     sealSuccessor(presented, successor.text),
     config.sessions.refreshTtlSeconds,
-    JSON.stringify(event),
+    event.id,
+    event.type,
+    event.outcome,
+    event.actor,
+    event.subject,
+    event.ipAddress,
+    event.userAgent,
+    event.requestId,
+    event.details,
+    event.mac,
   ]);
   return spent;
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
 import type { Config } from '../../config.js';
 import type { Clock } from '../clock.js';
 import type { Keyring } from './keyring.js';
+import { signJwt } from './sign.js';
 
 /** What a JWT of ours says of a subject to the one service that it is for (RFC 8693 §4). Times in seconds. */
 export interface DelegatedClaims {
@@ -43,13 +43,9 @@ export async function signDelegated(
   said: Omit<DelegatedClaims, 'iss' | 'jti' | 'iat' | 'exp'>,
   endsAt: number,
 ): Promise<{ text: string; seconds: number }> {
-  const { kid, algorithm, key } = keyring.signing();
   const iat = Math.floor(clock.now() / 1000);
   const life = Math.min(LIFE_SECONDS, Math.max(60, config.signingKeys.keepSeconds - 60));
   const exp = Math.min(iat + life, Math.floor(endsAt));
   const claims: DelegatedClaims = { iss: config.tokens.issuer, ...said, jti: randomUUID(), iat, exp };
-  const text = await new SignJWT({ ...claims })
-    .setProtectedHeader({ typ: 'JWT', alg: algorithm, kid })
-    .sign(key);
-  return { text, seconds: exp - iat };
+  return { text: await signJwt(keyring, 'JWT', claims), seconds: exp - iat };
 }

@@ -1,5 +1,5 @@
-import { createHash, type KeyObject } from 'node:crypto';
-import { importJWK, importPKCS8, type CryptoKey } from 'jose';
+import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
+import { importJWK, type CryptoKey } from 'jose';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../../config.js';
@@ -90,14 +90,7 @@ async function load(deps: KeyringDeps, before?: Loaded['signing']): Promise<Load
     .orderBy('publishedAt');
   const active = rows.find((row) => row.state === 'active');
   if (!active?.privateSealed) throw new Error('There is no active signing key.');
-  const signing = await openSigner(deps.config, active, active.privateSealed).catch((error: unknown) => {
-    if (!before || !rows.some((row) => row.kid === before.kid)) throw error;
-    deps.log.error(
-      { err: error },
-      'the active signing key does not open here; the one before goes on signing',
-    );
-    return before;
-  });
+  const signing = openOrKeep(deps, active, active.privateSealed, rows, before);
   const verifying = await Promise.all(
     rows.map(async (row) => ({
       kid: row.kid,
@@ -113,12 +106,28 @@ async function load(deps: KeyringDeps, before?: Loaded['signing']): Promise<Load
   };
 }
 
-async function openSigner(
+function openOrKeep(
+  { config, log }: KeyringDeps,
+  active: SigningKeyModel,
+  sealed: string,
+  rows: SigningKeyModel[],
+  before: Loaded['signing'] | undefined,
+): Loaded['signing'] {
+  try {
+    return openSigner(config, active, sealed);
+  } catch (error) {
+    if (!before || !rows.some((row) => row.kid === before.kid)) throw error;
+    log.error({ err: error }, 'the active signing key does not open here; the one before goes on signing');
+    return before;
+  }
+}
+
+function openSigner(
   config: Config,
   { kid, algorithm, activatesAt: since }: SigningKeyModel,
   sealed: string,
-): Promise<Loaded['signing']> {
-  return { kid, algorithm, since, key: await importPKCS8(openPrivateKey(config, kid, sealed), algorithm) };
+): Loaded['signing'] {
+  return { kid, algorithm, since, key: createPrivateKey(openPrivateKey(config, kid, sealed)) };
 }
 
 /** @throws {ConfigError} for whoever changed ENCRYPTION_KEYS and left the one out that it was sealed under */

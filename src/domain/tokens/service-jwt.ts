@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../../config.js';
 import type { Clock } from '../clock.js';
@@ -7,6 +6,7 @@ import { digestOf } from '../compact.js';
 import { isId } from '../ids.js';
 import type { Keyring } from './keyring.js';
 import type { Rejection } from './rejection.js';
+import { signJwt } from './sign.js';
 import { faultOfSignature, isForService, parseOurs } from './signature.js';
 
 /** What a JWT says that one service shows another (RFC 9068, without a session). Times in seconds. */
@@ -45,15 +45,11 @@ export async function signServiceJwt(
   said: Pick<ServiceClaims, 'aud' | 'sub' | 'client_id' | 'scope' | 'service_token' | 'ver'>,
   endsAt: Date | null,
 ): Promise<{ text: string; seconds: number }> {
-  const { kid, algorithm, key } = keyring.signing();
   const iat = Math.floor(clock.now() / 1000);
   const life = Math.min(LIFE_SECONDS, Math.max(60, config.signingKeys.keepSeconds - 60));
   const exp = Math.min(iat + life, Math.floor((endsAt?.getTime() ?? Infinity) / 1000));
   const claims: ServiceClaims = { iss: config.tokens.issuer, ...said, jti: randomUUID(), iat, exp };
-  const text = await new SignJWT({ ...claims })
-    .setProtectedHeader({ typ: 'at+jwt', alg: algorithm, kid })
-    .sign(key);
-  return { text, seconds: exp - iat };
+  return { text: await signJwt(keyring, 'at+jwt', claims), seconds: exp - iat };
 }
 
 interface Proved {
