@@ -10,14 +10,14 @@ export async function up(knex: Knex): Promise<void> {
     'select quote_ident(current_schema()) as schema',
   );
   const schema = rows[0]?.schema ?? 'public';
-  // Plans are made while tables are small, and stay while they grow: none may read a whole table.
+  // One plan for all values, made while tables are small and kept while they grow: it may read no whole table.
   await knex.raw(`
     create function spend_refresh_token(
       token uuid, of_session uuid, successor uuid, successor_hash bytea, box bytea, idle_seconds float8,
       event uuid, type text, outcome text, actor text, subject text, seen_from text, user_agent text, request_id text,
       details jsonb, mac text,
       out session json, out account json, out roles json
-    ) language plpgsql set enable_seqscan = off as $$
+    ) language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
     begin
       select row_to_json(u), (
           select coalesce(json_agg((

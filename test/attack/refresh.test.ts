@@ -325,12 +325,10 @@ describe('while a refresh is under way', () => {
   afterAll(() => look('drop trigger gate on audit_events; drop function wait_at_the_record'));
 
   const lockAt = (type: string) => `(${GATE}, hashtext('${type}'))`;
-  const waiting = (what: string, count: number) =>
-    until(what, async () => {
-      const stuck =
-        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-      return (await look(stuck)).length >= count;
-    });
+  const AT_THE_GATE = `locktype = 'advisory' and classid = ${GATE}`;
+  const FOR_A_ROW = "locktype in ('transactionid', 'tuple')";
+  const waits = (what: string, lock: string) =>
+    until(what, async () => (await look(`select 1 from pg_locks where not granted and ${lock}`)).length > 0);
 
   /** Begins an act, holds it where it writes to the record, does `meanwhile`, and lets it go on. */
   async function holding<T>(
@@ -341,7 +339,7 @@ describe('while a refresh is under way', () => {
     const gate = await look.another();
     await gate.query(`select pg_advisory_lock${lockAt(type)}`);
     const begun = begin();
-    await waiting(`it waits to record ${type}`, 1);
+    await waits(`it waits to record ${type}`, AT_THE_GATE);
     const rest = await meanwhile();
     await gate.query(`select pg_advisory_unlock${lockAt(type)}`);
     await rest;
@@ -351,7 +349,7 @@ describe('while a refresh is under way', () => {
   /** Begins it, and goes on when it waits behind the one that is held; what it answers comes later. */
   const behind = async (begin: () => Promise<Answer>) => {
     const begun = begin();
-    await waiting('it waits for the session', 2);
+    await waits('it waits for the session', FOR_A_ROW);
     return () => begun;
   };
   const asOwner = (mutation: string, variables: Record<string, unknown>) =>

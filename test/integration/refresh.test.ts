@@ -5,6 +5,7 @@ import { purgeSessions } from '../../src/domain/sessions.js';
 import { startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, refresh, whoAmI, type Refreshed } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
+import { statementsOf } from '../harness/statements.js';
 import { until } from '../harness/until.js';
 import { enter, join, joinAs, ownerOf, roleId, verify, type Person } from '../harness/people.js';
 
@@ -99,6 +100,29 @@ describe('a refresh', () => {
       t: value,
     });
     expect([codeOf(answer), faultsOf(answer)]).toEqual(['BAD_USER_INPUT', ['refreshToken']]);
+  });
+});
+
+describe('what a refresh asks of the database', () => {
+  const about = (statements: string[]) =>
+    statements.filter((text) => /refresh_token|sessions|users|audit_events|^(begin|commit)/i.test(text));
+
+  it('is one statement, where this process has handed out the token, and one more where it has not', async () => {
+    const { refresh: handedOut } = await refresh(app, (await join(app)).refresh);
+    const one = about(await statementsOf(() => refresh(app, handedOut)));
+    expect(one).toEqual([expect.stringContaining('spend_refresh_token')]);
+    const another = await app.replica();
+    const { refresh: next } = await refresh(app, (await join(app)).refresh);
+    const two = about(await statementsOf(() => refresh(another, next)));
+    expect(two).toEqual([expect.stringContaining('select'), expect.stringContaining('spend_refresh_token')]);
+  });
+
+  it('is the same behind a pooler, of which no connection is expected to know a statement', async () => {
+    const pooled = await app.replica({ DATABASE_DIRECT_URL: app.databaseUrl });
+    const ana = await join(pooled);
+    const { refresh: second } = await refresh(pooled, ana.refresh);
+    expect((await refresh(pooled, second)).code).toBeUndefined();
+    expect((await tokensOf(ana)).map(({ state }) => state)).toEqual(['rotated', 'rotated', 'active']);
   });
 });
 

@@ -1,4 +1,6 @@
 import type { Knex } from 'knex';
+import { LRUCache } from 'lru-cache';
+import type { AuditEventModel } from '../../db/models/audit-event.js';
 import { isId } from '../ids.js';
 import type { Looking, Suspicion } from './rule.js';
 
@@ -13,10 +15,17 @@ interface Use {
 
 /** Sessions with several networks that were seen since somebody looked last; what was seen is written a little later. */
 const SEEN_ELSEWHERE = `
-  select distinct s.session_id as session from session_sightings s
-  where s.last_seen_at > ?::timestamptz - interval '5 seconds' and exists (
-    select from session_sightings o where o.session_id = s.session_id and o.network <> s.network)
-  limit 1000`;
+  select now()::timestamptz(3) as now, array(
+    select distinct s.session_id from session_sightings s
+    where s.last_seen_at > ?::timestamptz - interval '5 seconds' and exists (
+      select from session_sightings o where o.session_id = s.session_id and o.network <> s.network)
+    limit 1000)::text[] as sessions`;
+
+interface Seen {
+  /** When this look will have been, for the next one. */
+  now: Date;
+  sessions: string[];
+}
 
 const USES = `
   select s.id as session, s.user_id as account, u.network, min(u.first) as first, max(u.last) as last
@@ -32,6 +41,18 @@ const USES = `
   where s.id = any(?::uuid[])
   group by s.id, s.user_id, u.network order by s.id, min(u.first)`;
 
+/**
+ * Addresses of sessions that were used from one network alone when this process looked last. Most are, and to find that out again
+ * takes reading a day of their account's events. Holds only while nobody else looks in between.
+ */
+const still = { asOf: 0, addresses: new LRUCache<string, string>({ max: 20_000 }) };
+
+/** Those of these sessions that were seen in another network than that of the address. */
+const SEEN_BESIDES = `
+  select distinct g.session_id as session from unnest(?::uuid[], ?::text[]) as s (id, address)
+  join session_sightings g on g.session_id = s.id
+  where network_of(g.network, 16, 32) <> network_of(s.address, 16, 32)`;
+
 /** Sessions that were used from two networks at nearly the same time. */
 export async function findTwoNetworks({
   trx,
@@ -39,15 +60,49 @@ export async function findTwoNetworks({
   lookedAt,
   windowSeconds,
 }: Looking): Promise<Suspicion[]> {
-  const refreshed = events.map(({ details }) => String(details?.['session'])).filter(isId);
-  const { rows } = await trx.raw<{ rows: { session: string }[] }>(SEEN_ELSEWHERE, [lookedAt]);
-  const sessions = [...new Set([...refreshed, ...rows.map(({ session }) => session)])];
-  if (sessions.length === 0) return [];
-  const uses = await readUses(trx, sessions);
+  if (lookedAt.getTime() !== still.asOf) still.addresses.clear();
+  const addresses = addressesOf(events);
+  const moved = await movedAmong(trx, addresses);
+  const { rows } = await trx.raw<{ rows: [Seen] }>(SEEN_ELSEWHERE, [lookedAt]);
+  const [{ now, sessions }] = rows;
+  const uses = await readUses(trx, [...new Set([...moved, ...sessions])]);
+  for (const [session, { length: networks }] of uses) {
+    const address = addresses.get(session);
+    if (address === undefined || networks > 1) still.addresses.delete(session);
+    else still.addresses.set(session, address);
+  }
+  still.asOf = now.getTime();
   return [...uses.values()].flatMap((ofOne) => judge(ofOne, windowSeconds * 1000) ?? []);
 }
 
+/** The address of each session that these events are of; undefined where they have several or none. */
+function addressesOf(events: readonly AuditEventModel[]): Map<string, string | undefined> {
+  const addresses = new Map<string, string | undefined>();
+  for (const { details, ipAddress } of events) {
+    const session = String(details?.['session']);
+    const isOther = addresses.has(session) && addresses.get(session) !== ipAddress;
+    if (isId(session)) addresses.set(session, isOther ? undefined : (ipAddress ?? undefined));
+  }
+  return addresses;
+}
+
+/** Those of these sessions of which it is not known that they are where they were. */
+async function movedAmong(trx: Knex, addresses: ReadonlyMap<string, string | undefined>): Promise<string[]> {
+  const same = new Map<string, string>();
+  for (const [session, address] of addresses)
+    if (address !== undefined && still.addresses.get(session) === address) same.set(session, address);
+  if (same.size > 0) {
+    const { rows } = await trx.raw<{ rows: { session: string }[] }>(SEEN_BESIDES, [
+      [...same.keys()],
+      [...same.values()],
+    ]);
+    for (const { session } of rows) same.delete(session);
+  }
+  return [...addresses.keys()].filter((session) => !same.has(session));
+}
+
 async function readUses(trx: Knex, sessions: string[]): Promise<Map<string, Use[]>> {
+  if (sessions.length === 0) return new Map();
   const { rows } = await trx.raw<{ rows: Use[] }>(USES, [sessions]);
   const uses = new Map<string, Use[]>();
   for (const use of rows) uses.set(use.session, [...(uses.get(use.session) ?? []), use]);

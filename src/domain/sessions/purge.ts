@@ -8,10 +8,14 @@ const BATCH = 5000;
 
 /** Erases sealed successors that no replay may open any more, and sessions that ended long ago. */
 export async function purgeSessions({ db, config }: Pick<SessionDeps, 'db' | 'config'>): Promise<void> {
-  await RefreshTokenModel.query(db)
+  const due = RefreshTokenModel.query(db)
+    .select('id')
     .whereNotNull('successorBox')
     .whereRaw("rotated_at < now() - ? * interval '1 second'", [config.sessions.replayWindowSeconds])
-    .patch({ successorBox: null });
+    .limit(BATCH);
+  let emptied = BATCH;
+  while (emptied === BATCH)
+    emptied = await RefreshTokenModel.query(db).whereIn('id', due.clone()).patch({ successorBox: null });
   await SessionModel.query(db)
     .delete()
     .whereIn(
