@@ -36,7 +36,7 @@ const USES = `
     select network_of(e.ip_address, 16, 32), e.occurred_at, e.occurred_at from audit_events e
     where e.subject = s.user_id::text and e.type in ('sign_in.succeeded', 'refresh.rotated')
       and e.details->>'session' = s.id::text and e.ip_address is not null
-      and e.occurred_at > now() - interval '1 day'
+      and e.occurred_at >= greatest(s.created_at, now() - interval '1 day')
   ) u
   where s.id = any(?::uuid[])
   group by s.id, s.user_id, u.network order by s.id, min(u.first)`;

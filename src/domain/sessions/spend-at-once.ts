@@ -20,7 +20,7 @@ interface Origin {
   userId: string;
 }
 
-/** How many tokens a process remembers the origin of, which it has handed out itself; some 500 bytes each. */
+/** Of how many tokens that it has handed out a process remembers the origin; some 500 bytes each. */
 const REMEMBERED_TOKENS = 10_000;
 const remembered = new WeakMap<Knex, LRUCache<string, Origin>>();
 
