@@ -5,11 +5,7 @@ import type { Reply } from '../reply.js';
 import { asOAuthError, OAuthError, sendError } from './errors.js';
 
 /** Answers a request in the words of OAuth. */
-export type Door<Caller> = (
-  request: IncomingMessage,
-  response: Reply,
-  caller: Caller,
-) => Promise<void>;
+export type Door<Caller> = (request: IncomingMessage, response: Reply, caller: Caller) => Promise<void>;
 
 /** Has whatever goes wrong said in the words of OAuth. */
 export function safely<Caller extends { client: Pick<Client, 'requestId'> }>(
