@@ -2,18 +2,19 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectPostgres } from '../../src/db/postgres.js';
 import { loadConfig } from '../../src/config.js';
 import { purgeSessions } from '../../src/domain/sessions.js';
-import { startApp, testEnvironment, type TestApp } from '../harness/app.js';
+import { movableClock, startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, refresh, whoAmI, type Refreshed } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { statementsOf } from '../harness/statements.js';
 import { until } from '../harness/until.js';
 import { enter, join, joinAs, ownerOf, roleId, verify, type Person } from '../harness/people.js';
 
+const clock = movableClock();
 let app: TestApp;
 let look: Look;
 let owner: Person;
 beforeAll(async () => {
-  app = await startApp({ LIMITS_SCALE: '100' });
+  app = await startApp({ LIMITS_SCALE: '100' }, clock);
   look = await lookInto(app.databaseUrl);
   owner = await ownerOf(app);
 });
@@ -198,6 +199,21 @@ describe('a client that asks twice', () => {
       "update refresh_tokens set rotated_at = rotated_at - interval '11 seconds' where successor_id is not null and session_id = $1",
       [ana.sessionId],
     );
+    expect((await refresh(app, ana.refresh)).code).toBe('REFRESH_TOKEN_REUSED');
+  });
+
+  it('soon after is not taken for a thief because the clock of PostgreSQL was set forward by an hour in between', async () => {
+    const ana = await join(app);
+    const first = await refresh(app, ana.refresh);
+    // An hour more by the one clock, and none by the other.
+    await look(
+      "update refresh_tokens set rotated_at = rotated_at - interval '1 hour' where successor_id is not null and session_id = $1",
+      [ana.sessionId],
+    );
+    clock.advance(-3600);
+    const again = await refresh(app, ana.refresh);
+    clock.advance(3600);
+    expect(again.refresh).toBe(first.refresh);
     expect((await refresh(app, ana.refresh)).code).toBe('REFRESH_TOKEN_REUSED');
   });
 

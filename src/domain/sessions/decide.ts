@@ -100,16 +100,20 @@ function refuseAsDead(
 
 /** Whether a spent token comes again as it does from an honest client: soon, and before its successor was used. */
 function isReplay(deps: SessionDeps, token: StoredToken): boolean {
-  return isInWindow(deps, token) && token.successorBox !== null;
+  return isInWindow(deps, token, ageByBothClocks(deps, token)) && token.successorBox !== null;
 }
+
+/** In seconds. PostgreSQL's clock may have been set forward since, which makes nobody a thief: ours says then that it was just now. */
+const ageByBothClocks = ({ clock }: SessionDeps, { age, rotatedAt }: StoredToken): number =>
+  rotatedAt === null ? age : Math.min(age, Math.abs(clock.now() - rotatedAt.getTime()) / 1000);
 
 /** Whether it gave way without being shown (see {@link reissue}), so that its holder may not have heard of the next one. */
 function isSuperseded(deps: SessionDeps, token: StoredToken): boolean {
-  return isInWindow(deps, token) && token.successorBox === null;
+  return isInWindow(deps, token, token.age) && token.successorBox === null;
 }
 
-const isInWindow = (deps: SessionDeps, { age, successorState }: StoredToken): boolean =>
-  age <= deps.config.sessions.replayWindowSeconds && successorState === 'active';
+const isInWindow = (deps: SessionDeps, { successorState }: StoredToken, age: number): boolean =>
+  age < deps.config.sessions.replayWindowSeconds && successorState === 'active';
 
 async function succeed(
   deps: SessionDeps,
