@@ -11,7 +11,7 @@ import type { SessionDeps } from './deps.js';
 import { endSessions } from './end.js';
 import { idleEnd, makeRefreshToken, storeRefreshToken, type Opened } from './open.js';
 import { stepBack } from './reissue.js';
-import { hashSecret, openSuccessor, sealSuccessor, type RefreshToken } from './refresh-token.js';
+import { hashSecret, openSuccessor, sealedAt, sealSuccessor, type RefreshToken } from './refresh-token.js';
 
 /** Beyond this many replays of one token the caller is told to slow down; it is never called reuse. */
 const MOST_REPLAYS = 1000;
@@ -22,7 +22,8 @@ export interface Refusal {
   details?: { retryAfterSeconds: number };
 }
 
-type StoredToken = RefreshTokenModel & { age: number; successorState: string | null };
+/** `age`: in seconds, by PostgreSQL's clock; null where it was not spent yet. */
+type StoredToken = RefreshTokenModel & { age: number | null; successorState: string | null };
 
 /** A refresh that waits longer for another one gives its connection back and tries again, in milliseconds. */
 const LOCK_TIMEOUT_MS = 500;
@@ -45,8 +46,8 @@ export async function decide(
   const user = await UserModel.query(unit.trx).findById(session.userId).throwIfNotFound();
   const refusal = refuseAsDead(deps, session, token, user);
   if (refusal) return refusal;
-  if (token.state === 'active') return succeed(deps, unit, session, user, presented, client);
-  if (isSuperseded(deps, token)) return succeed(deps, unit, session, user, presented, client, stepBack);
+  if (token.state === 'active' || isSuperseded(deps, token))
+    return succeed(deps, unit, session, user, token, presented, client);
   return replayOrReuse(deps, unit, session, user, token, presented, client);
 }
 
@@ -103,13 +104,17 @@ function isReplay(deps: SessionDeps, token: StoredToken): boolean {
   return isInWindow(deps, token, ageByBothClocks(deps, token)) && token.successorBox !== null;
 }
 
-/** In seconds. PostgreSQL's clock may have been set forward since, which makes nobody a thief: ours says then that it was just now. */
-const ageByBothClocks = ({ clock }: SessionDeps, { age, rotatedAt }: StoredToken): number =>
-  rotatedAt === null ? age : Math.min(age, Math.abs(clock.now() - rotatedAt.getTime()) / 1000);
+/**
+ * In seconds. PostgreSQL's clock may have been set since, which makes nobody a thief: this process's says then that it was just now.
+ */
+function ageByBothClocks({ clock }: SessionDeps, { age, successorBox }: StoredToken): number {
+  const ageHere = successorBox ? Math.abs(clock.now() - sealedAt(successorBox)) / 1000 : Infinity;
+  return Math.min(age ?? Infinity, ageHere);
+}
 
 /** Whether it gave way without being shown (see {@link reissue}), so that its holder may not have heard of the next one. */
 function isSuperseded(deps: SessionDeps, token: StoredToken): boolean {
-  return isInWindow(deps, token, token.age) && token.successorBox === null;
+  return isInWindow(deps, token, token.age ?? Infinity) && token.successorBox === null;
 }
 
 const isInWindow = (deps: SessionDeps, { successorState }: StoredToken, age: number): boolean =>
@@ -120,14 +125,15 @@ async function succeed(
   unit: Unit,
   session: SessionModel,
   user: UserModel,
+  token: StoredToken,
   presented: RefreshToken,
   client: Client,
-  makeWay?: typeof stepBack,
 ): Promise<Opened> {
   const { trx } = unit;
   const successor = makeRefreshToken();
-  const successorBox = sealSuccessor(presented, successor.text);
-  await makeWay?.(unit, session.id, successor);
+  const spentAt = deps.clock.now() - (token.age ?? 0) * 1000;
+  const successorBox = sealSuccessor(presented, successor.text, spentAt);
+  if (token.state === 'rotated') await stepBack(unit, session.id, successor);
   // The parent steps back before its successor comes in: one active token a session. Its window never begins anew.
   await RefreshTokenModel.query(trx)
     .findById(presented.id)

@@ -46,19 +46,30 @@ export const newSecret = (): Buffer => randomBytes(SECRET_BYTES);
 /** What the database keeps of a secret. */
 export const hashSecret = (secret: Buffer): Buffer => hash('sha256', secret, 'buffer');
 
-/** Seals the successor's text so that only the presenter of its parent can open it: the key comes from the parent's secret. */
-export function sealSuccessor(parent: RefreshToken, successor: string): Buffer {
-  const iv = randomBytes(12);
+const IV_BYTES = 12;
+const TIME_BYTES = 6;
+
+/**
+ * Seals the successor's text so that only the presenter of its parent can open it: the key comes from the parent's secret.
+ * @param at when the parent was spent, in milliseconds since 1970 by this process's clock; {@link sealedAt} reads it again
+ */
+export function sealSuccessor(parent: RefreshToken, successor: string, at: number): Buffer {
+  // Half a time, half by chance: a key seals no more than a few boxes.
+  const iv = randomBytes(IV_BYTES);
+  iv.writeUIntBE(Math.floor(at), 0, TIME_BYTES);
   const cipher = createCipheriv('aes-256-gcm', boxKey(parent), iv);
   return Buffer.concat([iv, cipher.update(successor, 'utf8'), cipher.final(), cipher.getAuthTag()]);
 }
 
+/** In milliseconds since 1970; any time at all where an earlier version has sealed it. */
+export const sealedAt = (box: Buffer): number => box.readUIntBE(0, TIME_BYTES);
+
 export function openSuccessor(parent: RefreshToken, box: Buffer): string {
-  const decipher = createDecipheriv('aes-256-gcm', boxKey(parent), box.subarray(0, 12), {
+  const decipher = createDecipheriv('aes-256-gcm', boxKey(parent), box.subarray(0, IV_BYTES), {
     authTagLength: 16,
   });
   decipher.setAuthTag(box.subarray(-16));
-  return Buffer.concat([decipher.update(box.subarray(12, -16)), decipher.final()]).toString('utf8');
+  return Buffer.concat([decipher.update(box.subarray(IV_BYTES, -16)), decipher.final()]).toString('utf8');
 }
 
 function boxKey({ id, secret }: RefreshToken): Buffer {

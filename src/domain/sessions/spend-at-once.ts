@@ -75,7 +75,7 @@ async function readOrigin(db: Knex, tokenId: string): Promise<Origin | undefined
 }
 
 async function spend(
-  { db, config }: SessionDeps,
+  { db, config, clock }: SessionDeps,
   presented: RefreshToken,
   { sessionId, userId }: Origin,
   successor: NewRefreshToken & { secretHash: Buffer },
@@ -92,7 +92,7 @@ async function spend(
     sessionId,
     successor.id,
     successor.secretHash,
-    sealSuccessor(presented, successor.text),
+    sealSuccessor(presented, successor.text, clock.now()),
     config.sessions.refreshTtlSeconds,
     event.id,
     event.type,
