@@ -145,7 +145,7 @@ async function openParts(
   const vital = connectPostgres(databaseUrl, 2, { role });
   // Counting waits for no connection that somebody holds who is waiting to be counted.
   const counting = connectPostgres(databaseUrl, 2, { role });
-  if (config.data.directUrl !== undefined) shareSessions(db);
+  if (config.data.directUrl !== undefined) for (const pool of [db, vital, counting]) shareSessions(pool);
   watchPools({ requests: db, vital, counting });
   signWith(db, config.encryptionKeys);
   signWith(vital, config.encryptionKeys);

@@ -22,20 +22,26 @@ export interface Device {
  * Since when an account has the password and the app that it has: whoever knew the password alone has gathered devices to
  * guess codes on. Accounts that have neither have had none since the beginning.
  */
-async function epochOf(db: Knex, { id, passwordChangedAt }: UserModel): Promise<number> {
-  const app = await TotpFactorModel.query(db).findById(id).select('confirmedAt');
-  return Math.max(...[passwordChangedAt, app?.confirmedAt].map((since) => since?.getTime() ?? 0));
+const epochOf = ({ passwordChangedAt }: UserModel, appSince: Date | null | undefined): number =>
+  Math.max(...[passwordChangedAt, appSince].map((since) => since?.getTime() ?? 0));
+
+async function readEpoch(db: Knex, user: UserModel): Promise<number> {
+  const app = await TotpFactorModel.query(db).findById(user.id).select('confirmedAt');
+  return epochOf(user, app?.confirmedAt);
 }
 
-/** What a device shows at its next sign-in, to be told from strangers: worthless without a password, and for other accounts. */
-export async function issueDeviceToken(
-  db: Knex,
+/**
+ * What a device shows at its next sign-in, to be told from strangers: worthless without a password, and for other accounts.
+ * @param appSince when the account's authenticator app was confirmed
+ */
+export function writeDeviceToken(
   keys: SealingKeys,
   user: UserModel,
+  appSince: Date | null,
   deviceId: string,
   now: number,
-): Promise<string> {
-  const text = `agd_${user.id}_${deviceId}_${await epochOf(db, user)}_${Math.floor(now / 1000)}`;
+): string {
+  const text = `agd_${user.id}_${deviceId}_${epochOf(user, appSince)}_${Math.floor(now / 1000)}`;
   return `${text}.${authenticate(keys, PURPOSE, text)}`;
 }
 
@@ -52,6 +58,6 @@ export async function readDeviceToken(
   if (userId !== user.id || !isId(id) || Number(issuedAt) + LIFE_SECONDS < now / 1000) return undefined;
   const text = token.slice(0, token.length - code.length - 1);
   return isAuthentic(keys, PURPOSE, text, code)
-    ? { id, isCurrent: Number(epoch) === (await epochOf(db, user)) }
+    ? { id, isCurrent: Number(epoch) === (await readEpoch(db, user)) }
     : undefined;
 }

@@ -24,7 +24,8 @@ export {
   withdrawMethods,
 } from './sessions/assurance.js';
 export { endSessions } from './sessions/end.js';
-export { completeTokens, endOf, openSession, type Opened, type Tokens } from './sessions/open.js';
+export { completeTokens, endOf, type Opened, type Tokens } from './sessions/open.js';
+export { openAtOnce, type Checked } from './sessions/open-at-once.js';
 export {
   findSessionByRefreshToken,
   findUsableRefreshToken,

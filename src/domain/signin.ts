@@ -1,19 +1,21 @@
 import { UserModel } from '../db/models/user.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
-import { findByLogin, lookupKey } from './accounts.js';
+import { lookupKey } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
 import { hasFactor, openChallenge, type Challenge } from './mfa.js';
 import { checkPassword, hashPassword, isOutdated, requireSoundPassword, type HashPool } from './passwords.js';
-import { completeTokens, type Opened, type Tokens } from './sessions.js';
+import { completeTokens, openAtOnce, type Opened, type Tokens } from './sessions.js';
 import type { SignInDeps } from './signin/deps.js';
 import { awaitsVerification, deviceOf, requireSoundLogin } from './signin/entry.js';
+import { find, type Found } from './signin/find.js';
 import { open } from './signin/open.js';
 import { refuse, requireActive } from './signin/refusal.js';
 import { within } from './tracing.js';
 
 export type { SignInDeps } from './signin/deps.js';
+export { open as enter } from './signin/open.js';
 export { passkeySignInOptions, signInWithPasskey } from './signin/passkey.js';
 export { passkeyChallengeOptions, verifyMfa, verifyMfaWithPasskey } from './signin/second-factor.js';
 
@@ -58,7 +60,7 @@ async function prove(
   { login, password, deviceToken }: Given,
   client: Client,
 ): Promise<SignedIn> {
-  const user = await findByLogin(deps.db, login);
+  const { user, isChallenged } = await find(deps.db, login);
   const device = user && (await deviceOf(deps, deps.db, user, deviceToken));
   // One budget whichever of its names an account is tried by; a name that nobody has is counted like one.
   const account = user?.emailKey ?? lookupKey(login);
@@ -67,12 +69,12 @@ async function prove(
     return refuse(deps, client, user, 'credentials', new AuthError('INVALID_CREDENTIALS'));
   await requireActive(deps, client, user);
   if (await awaitsVerification(deps, user)) return { kind: 'unverified', email: user.email };
-  return enter(deps, user, password, device?.id, client);
+  return enter(deps, { user, isChallenged }, password, device?.id, client);
 }
 
 async function enter(
   deps: SignInDeps,
-  user: UserModel,
+  { user, isChallenged }: Found & { user: UserModel },
   password: string,
   deviceId: string | undefined,
   client: Client,
@@ -82,7 +84,10 @@ async function enter(
     deps.hashes.hasRoom() && isOutdated(deps.config, user.passwordHash)
       ? await hashPassword(deps, password).catch(() => undefined)
       : undefined;
-  const entry = await transaction(deps.db, (unit) => proceed(deps, unit, user, rehashed, deviceId, client));
+  const proof = { userId: user.id, client, amr: ['pwd'], deviceId, checked: user };
+  const entry =
+    (isChallenged || rehashed !== undefined ? undefined : await openAtOnce(deps, deps.db, proof)) ??
+    (await transaction(deps.db, (unit) => proceed(deps, unit, user, rehashed, deviceId, client)));
   if (!entry) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));
   return 'token' in entry
     ? { kind: 'challenge', challenge: entry }
@@ -107,10 +112,9 @@ async function proceed(
     .whereNull('suspendedAt')
     .forNoKeyUpdate();
   if (!user) return undefined;
-  const upgrade = rehashed === undefined ? {} : { passwordHash: rehashed };
-  if (!(await hasFactor(unit.trx, user.id)))
-    return open(deps, unit, user, upgrade, client, ['pwd'], deviceId);
-  if (rehashed !== undefined) await UserModel.query(unit.trx).findById(user.id).patch(upgrade);
+  if (rehashed !== undefined)
+    await UserModel.query(unit.trx).findById(user.id).patch({ passwordHash: rehashed });
+  if (!(await hasFactor(unit.trx, user.id))) return open(deps, unit, user.id, client, ['pwd'], deviceId);
   await record(unit.trx, client, { type: 'mfa.challenged', subject: user.id });
   return openChallenge(unit, user);
 }

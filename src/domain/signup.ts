@@ -1,5 +1,4 @@
-import type { UserModel } from '../db/models/user.js';
-import { transaction, type Unit } from '../db/transaction.js';
+import { transaction } from '../db/transaction.js';
 import { AuthError, conflict, type FieldError } from '../errors.js';
 import {
   createAccount,
@@ -15,8 +14,8 @@ import type { Client } from './client.js';
 import { countMail, sendSignUpNotice, sendVerification } from './mail.js';
 import { hashPassword } from './passwords.js';
 import { inTheSameTime } from './same-time.js';
-import { completeTokens, openSession, type Opened } from './sessions.js';
-import type { SignedUp, SignInDeps } from './signin.js';
+import { completeTokens } from './sessions.js';
+import { enter, type SignedUp, type SignInDeps } from './signin.js';
 import { within } from './tracing.js';
 
 export interface SignUpInput extends ProfileInput {
@@ -103,16 +102,13 @@ async function open(
       details: { by: 'sign-up' },
     });
     await sendVerification(deps, unit, user);
-    return deps.config.accounts.requireEmailVerification ? undefined : firstSession(deps, unit, user, client);
+    return deps.config.accounts.requireEmailVerification
+      ? undefined
+      : enter(deps, unit, user.id, client, ['pwd']);
   });
   return opened
     ? { kind: 'tokens', tokens: await completeTokens(deps, opened) }
     : { kind: 'unverified', email: profile.email };
-}
-
-async function firstSession(deps: SignInDeps, unit: Unit, user: UserModel, client: Client): Promise<Opened> {
-  const signedIn = await user.$query(unit.trx).patchAndFetch({ lastSignInAt: unit.trx.raw('now()') });
-  return openSession(deps, unit, signedIn, client, ['pwd']);
 }
 
 /** The answer that a free address gets, and word to whom it belongs. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
+import { atOnce, type Statement } from '../../db/at-once.js';
 
 /** What is asked of the counters that all processes share. */
 export interface Draw {
@@ -27,15 +28,18 @@ const storedKey = ({ name, key }: Draw): string =>
   `${name}:${createHash('sha256').update(key).digest('base64url')}`;
 
 // In the order of keys, as everybody locks them; the clock is the database's, which all processes share.
-const TAKE = `
+const TAKE: Statement = {
+  name: 'take_points',
+  text: `
   insert into limit_counters as c (key, points, ends_at)
   select key, 1, now() + lasts * interval '1 second'
-  from unnest(?::text[], ?::float8[]) as asked (key, lasts) order by key
+  from unnest($1::text[], $2::float8[]) as asked (key, lasts) order by key
   on conflict (key) do update set
     points = case when c.ends_at <= now() then 1 else c.points + 1 end,
     ends_at = case when c.ends_at <= now() then excluded.ends_at else c.ends_at end
   returning key, points, ends_at as "endsAt",
-    (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as "leftMs"`;
+    (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as "leftMs"`,
+};
 
 interface Row {
   key: string;
@@ -47,7 +51,7 @@ interface Row {
 /** Takes a point of each, in one statement that commits by itself; what was too much is taken nevertheless. */
 export async function take(db: Knex, draws: readonly Draw[]): Promise<Drawn[]> {
   const keys = draws.map(storedKey);
-  const { rows } = await db.raw<{ rows: Row[] }>(TAKE, [keys, draws.map(({ seconds }) => seconds)]);
+  const rows = await atOnce<Row>(db, TAKE, [keys, draws.map(({ seconds }) => seconds)]);
   return draws.map((draw, at) => {
     const row = rows.find(({ key }) => key === keys[at]);
     if (!row) throw new Error('A counter is not there.');
@@ -56,17 +60,20 @@ export async function take(db: Knex, draws: readonly Draw[]): Promise<Drawn[]> {
   });
 }
 
-const GIVE_BACK = `
+const GIVE_BACK: Statement = {
+  name: 'give_points_back',
+  text: `
   with mine as (
     select c.key from limit_counters c
-    join unnest(?::text[], ?::timestamptz[]) as given (key, ends_at) on given.key = c.key and given.ends_at = c.ends_at
+    join unnest($1::text[], $2::timestamptz[]) as given (key, ends_at) on given.key = c.key and given.ends_at = c.ends_at
     order by c.key for update of c)
-  update limit_counters c set points = greatest(c.points - 1, 0) from mine where c.key = mine.key`;
+  update limit_counters c set points = greatest(c.points - 1, 0) from mine where c.key = mine.key`,
+};
 
 /** Gives the points back to the windows that they were taken from, and to no later ones. */
 export async function giveBack(db: Knex, drawn: readonly Drawn[]): Promise<void> {
   if (drawn.length > 0)
-    await db.raw(GIVE_BACK, [drawn.map(({ stored }) => stored), drawn.map(({ endsAt }) => endsAt)]);
+    await atOnce(db, GIVE_BACK, [drawn.map(({ stored }) => stored), drawn.map(({ endsAt }) => endsAt)]);
 }
 
 const FAILED = '(case when failed_until > now() then failed else 0 end + 1)';

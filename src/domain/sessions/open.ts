@@ -1,16 +1,12 @@
 import type { Knex } from 'knex';
 import { RefreshTokenModel } from '../../db/models/refresh-token.js';
-import { SessionModel } from '../../db/models/session.js';
+import type { SessionModel } from '../../db/models/session.js';
 import type { UserModel } from '../../db/models/user.js';
 import type { Unit } from '../../db/transaction.js';
-import { narrowTo, readAuthority, type Authority, type SessionAuthority } from '../access.js';
-import { record } from '../audit.js';
-import type { Client } from '../client.js';
-import { issueDeviceToken } from '../devices.js';
+import { narrowTo, type Authority, type SessionAuthority } from '../access.js';
 import { newId } from '../ids.js';
 import { issueAccessToken } from '../tokens.js';
 import { within } from '../tracing.js';
-import { aalOf } from './assurance.js';
 import type { SessionDeps } from './deps.js';
 import { hashSecret, newSecret, writeRefreshToken, type RefreshToken } from './refresh-token.js';
 
@@ -36,57 +32,6 @@ export interface Opened {
   deviceToken?: string;
   /** A successor that was handed out before. */
   isReplay?: true;
-}
-
-/**
- * Opens a session for an account whose proof was just checked, in the transaction of the sign-in, and records that.
- * @param deviceId the device that it comes from, where the account knows it; else it is a new one
- */
-export async function openSession(
-  deps: SessionDeps,
-  unit: Unit,
-  user: UserModel,
-  client: Client,
-  amr: string[],
-  deviceId: string = newId(),
-): Promise<Opened> {
-  const id = newId();
-  const { ttlSeconds } = deps.config.sessions;
-  const session = await SessionModel.query(unit.trx)
-    .insert({
-      id,
-      userId: user.id,
-      expiresAt: inSeconds(unit.trx, ttlSeconds),
-      idleExpiresAt: idleEnd(deps, unit.trx),
-      ipAddress: client.ipAddress,
-      userAgent: client.userAgent,
-      location: client.location,
-      deviceId,
-      amr,
-      aal: aalOf(amr),
-    })
-    .returning('*');
-  const token = makeRefreshToken();
-  await storeRefreshToken(unit, id, token);
-  await record(unit.trx, client, {
-    type: 'sign_in.succeeded',
-    actor: user.id,
-    subject: user.id,
-    details: { session: id, amr, ...(session.location === null ? {} : { location: session.location }) },
-  });
-  return {
-    session,
-    user,
-    authority: await readAuthority(unit.trx, user.id),
-    refreshToken: token.text,
-    deviceToken: await issueDeviceToken(
-      unit.trx,
-      deps.config.encryptionKeys,
-      user,
-      deviceId,
-      deps.clock.now(),
-    ),
-  };
 }
 
 /** A refresh token with its text, which is handed out and nowhere kept. */

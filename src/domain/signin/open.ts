@@ -1,24 +1,18 @@
-import { UserModel } from '../../db/models/user.js';
 import type { Unit } from '../../db/transaction.js';
 import type { Client } from '../client.js';
-import { openSession, type Opened } from '../sessions.js';
+import { openAtOnce, type Opened } from '../sessions.js';
 import type { SignInDeps } from './deps.js';
 
 /** All is proved: the account is signed in, with the methods given. In a transaction that holds the account. */
 export async function open(
   deps: SignInDeps,
-  unit: Unit,
-  { id }: UserModel,
-  change: Partial<UserModel>,
+  { trx }: Unit,
+  userId: string,
   client: Client,
   amr: string[],
-  deviceId: string | undefined,
+  deviceId?: string,
 ): Promise<Opened> {
-  const user = await UserModel.query(unit.trx)
-    .findById(id)
-    .patch({ lastSignInAt: unit.trx.raw('now()'), ...change })
-    .returning('*')
-    .first()
-    .throwIfNotFound();
-  return openSession(deps, unit, user, client, amr, deviceId);
+  const opened = await openAtOnce(deps, trx, { userId, client, amr, deviceId });
+  if (!opened) throw new Error('An account that is held is not there.');
+  return opened;
 }

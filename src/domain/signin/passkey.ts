@@ -67,7 +67,7 @@ export async function signInWithPasskey(
     if (!held || !(await keepUse(unit, passkey, use, 'sign_in', client))) return undefined;
     const methods = [...passkeyMethods(passkey.deviceType)];
     const device = await deviceOf(deps, unit.trx, held, deviceToken);
-    return open(deps, unit, held, {}, client, methods, device?.id);
+    return open(deps, unit, held.id, client, methods, device?.id);
   });
   // Between the look and the hold: the account or the passkey went, or another use of it came first.
   if (!opened) return refuse(deps, client, user, 'changed meanwhile', new AuthError('INVALID_CREDENTIALS'));

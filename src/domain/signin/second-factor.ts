@@ -121,5 +121,5 @@ async function meet(
   const methods = await check(unit, user, challenge);
   if (!methods) return refuseCode(unit, user.id, 'sign_in', client);
   await closeChallenge(unit, challenge);
-  return open(deps, unit, user, {}, client, ['pwd', ...methods], deviceId);
+  return open(deps, unit, user.id, client, ['pwd', ...methods], deviceId);
 }

@@ -1,0 +1,119 @@
+import type { Knex } from 'knex';
+import { atOnce, type Statement } from '../../db/at-once.js';
+import { fromRowJson } from '../../db/models/row-json.js';
+import { SessionModel } from '../../db/models/session.js';
+import { UserModel } from '../../db/models/user.js';
+import { unite } from '../access.js';
+import { eventOf } from '../audit.js';
+import type { CataloguedRole } from '../catalogue.js';
+import type { Client } from '../client.js';
+import { writeDeviceToken } from '../devices.js';
+import { newId } from '../ids.js';
+import { aalOf } from './assurance.js';
+import type { SessionDeps } from './deps.js';
+import { makeRefreshToken, type Opened } from './open.js';
+import { hashSecret, type RefreshToken } from './refresh-token.js';
+
+/**
+ * An account as it was when its password was checked. Whatever changes what the password opens, a second factor or a role
+ * included, raises its version, suspends or deletes it or changes the hash.
+ */
+export type Checked = Pick<UserModel, 'passwordHash' | 'authzVersion'>;
+
+/** Whose session, and how it was proved. */
+export interface Proof {
+  userId: string;
+  client: Client;
+  /** RFC 8176 names of the methods used. */
+  amr: string[];
+  /** The device that it comes from, where the account knows it; else it is a new one. */
+  deviceId?: string | undefined;
+  /** Where nobody holds the account: nothing is opened unless it still is as it was. */
+  checked?: Checked;
+}
+
+// The conditions are asked again of the newest version of the account's row, once it is ours; everything else follows from that.
+const OPEN: Statement = {
+  name: 'open_session',
+  text: `
+    with account as (
+      update users set last_sign_in_at = now()
+      where id = $1 and ($2::integer is null or
+        authz_version = $2 and password_hash = $3 and deleted_at is null and suspended_at is null)
+      returning *
+    ), session as (
+      insert into sessions
+        (id, user_id, expires_at, idle_expires_at, ip_address, user_agent, location, device_id, amr, aal)
+      select $4::uuid, id, now() + $5::float8 * interval '1 second', now() + $6::float8 * interval '1 second',
+        $7::text, $8::text, $9::text, $10::uuid, $11::text[], $12::smallint from account
+      returning *
+    ), token as (
+      insert into refresh_tokens (id, session_id, secret_hash) select $13::uuid, $4::uuid, $14::bytea from account
+    ), event as (
+      insert into audit_events (id, type, outcome, actor, subject, ip_address, user_agent, request_id, details, mac)
+      select $15::uuid, $16::text, $17::text, $18::text, $19::text, $7::text, $8::text, $20::text, $21::jsonb, $22::text
+      from account
+    )
+    select row_to_json(a) as account, row_to_json(s) as session,
+      (select f.confirmed_at from totp_factors f where f.user_id = a.id) as "appSince",
+      (select coalesce(json_agg((
+        select json_build_object('name', r.name, 'rank', r.rank, 'permissions', array(
+          select p.permission from role_permissions p where p.role_id = r.id order by p.permission))
+        from roles r where r.id = o.role_id)), '[]')
+      from user_roles o where o.user_id = a.id) as roles
+    from account a cross join session s`,
+};
+
+interface Row {
+  account: object;
+  session: object;
+  appSince: Date | null;
+  roles: CataloguedRole[];
+}
+
+/**
+ * Signs an account in by one statement, which commits by itself unless `db` is a transaction: the time of its sign-in, the
+ * session, its refresh token and the record of it.
+ * @returns undefined where the account is no more as it was `checked`: nothing has changed then
+ * @see docs/decisions/0031-a-sign-in-at-once.md
+ */
+export async function openAtOnce(deps: SessionDeps, db: Knex, proof: Proof): Promise<Opened | undefined> {
+  const deviceId = proof.deviceId ?? newId();
+  const token = makeRefreshToken();
+  const [row] = await atOnce<Row>(db, OPEN, valuesOf(deps, db, { ...proof, deviceId }, token));
+  if (!row) return undefined;
+  const user = fromRowJson(UserModel, row.account);
+  const keys = deps.config.encryptionKeys;
+  return {
+    session: fromRowJson(SessionModel, row.session),
+    user,
+    authority: unite(row.roles),
+    refreshToken: token.text,
+    deviceToken: writeDeviceToken(keys, user, row.appSince, deviceId, deps.clock.now()),
+  };
+}
+
+/** In the order of the statement's places. */
+function valuesOf(
+  { config: { sessions } }: SessionDeps,
+  db: Knex,
+  { userId, client, amr, deviceId, checked }: Proof & { deviceId: string },
+  token: RefreshToken,
+): unknown[] {
+  const sessionId = newId();
+  const { location } = client;
+  const event = eventOf(db, client, {
+    type: 'sign_in.succeeded',
+    actor: userId,
+    subject: userId,
+    details: { session: sessionId, amr, ...(location === null ? {} : { location }) },
+  });
+  const { id, type, outcome, actor, subject, ipAddress, userAgent, requestId, details, mac } = event;
+  return [
+    ...[userId, checked?.authzVersion ?? null, checked?.passwordHash ?? null],
+    ...[sessionId, sessions.ttlSeconds, sessions.refreshTtlSeconds],
+    ...[ipAddress, userAgent, location, deviceId, amr, aalOf(amr)],
+    ...[token.id, hashSecret(token.secret)],
+    ...[id, type, outcome, actor, subject, requestId, details, mac],
+  ];
+}
