@@ -334,8 +334,8 @@ describe('a trace', () => {
     expect(parentOf(operation)).toBe(request);
   });
 
-  it('says what took its time: the password, SQL with its placeholders, its commit, Redis', () => {
-    for (const name of ['passwords.hash', 'SELECT users', 'INSERT sessions', 'COMMIT'])
+  it('says what took its time: the password, SQL with its placeholders, what is written, Redis', () => {
+    for (const name of ['passwords.hash', 'SELECT users', 'WITH users'])
       expect([name, parentOf(named(name))?.name]).toEqual([name, 'signin.signIn']);
     expect(named('SELECT users')?.attributes['db.query.text']).toMatch(/\$1/);
     expect(named('EVALSHA signInFromAddress')?.attributes['db.system.name']).toBe('redis');

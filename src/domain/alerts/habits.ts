@@ -3,35 +3,66 @@ import type { Knex } from 'knex';
 import type { AuditEventModel } from '../../db/models/audit-event.js';
 import type { Looking, Suspicion } from './rule.js';
 
-/** One sign-in of the past. */
-interface SignIn {
-  occurredAt: Date;
+/** What is known of the sign-ins of an account before one of them. */
+interface History {
+  event: string;
   location: string | null;
   /** The network at large: an IPv4 /16 or an IPv6 /32, within which a provider moves its customers about. */
   network: string | null;
+  signIns: number;
+  oldest: Date | null;
+  /** Of the day, in UTC; each once. */
+  hours: number[] | null;
+  /** Of how many of them the location is known, and of how many the network. */
+  known: Record<PlaceKind, number>;
+  /** Whether one of them came from the same. */
+  isUsual: Record<PlaceKind, boolean | null>;
 }
+
+type PlaceKind = 'location' | 'network';
 
 /** The latest so many tell what somebody is used to. */
 const MOST_REMEMBERED = 500;
 
-const SIGN_INS = `
-  select occurred_at as "occurredAt", details->>'location' as location, network_of(ip_address, 16, 32) as network
-  from audit_events
-  where subject = ? and type = 'sign_in.succeeded' and occurred_at > ?::timestamptz - ? * interval '1 second'`;
-const EARLIER = `${SIGN_INS} and (occurred_at, id) < (?, ?) order by occurred_at desc, id desc limit ${MOST_REMEMBERED}`;
-const THIS_ONE = `${SIGN_INS} and id = ?`;
+const HISTORIES = `
+  select n.event, n.location, n.network, h.*
+  from (
+    select id as event, subject, occurred_at, details->>'location' as location, network_of(ip_address, 16, 32) as network
+    from audit_events where id = any(?::uuid[]) offset 0) n
+  cross join lateral (
+    select count(*) as "signIns", min(p.occurred_at) as oldest,
+      array_agg(distinct extract(hour from p.occurred_at at time zone 'UTC')::integer) as hours,
+      json_build_object('location', count(p.location), 'network', count(p.network)) as known,
+      json_build_object('location', bool_or(p.location = n.location), 'network', bool_or(p.network = n.network)) as "isUsual"
+    from (
+      select occurred_at, details->>'location' as location, network_of(ip_address, 16, 32) as network
+      from audit_events
+      where subject = n.subject and type = 'sign_in.succeeded'
+        and occurred_at > n.occurred_at - ? * interval '1 second' and (occurred_at, id) < (n.occurred_at, n.event)
+      order by occurred_at desc, id desc limit ${MOST_REMEMBERED}) p) h`;
 
-async function recall(
-  { trx, windowSeconds }: Looking,
-  { id, subject, occurredAt }: AuditEventModel,
-): Promise<{ now: SignIn | undefined; earlier: SignIn[] }> {
-  const since = [subject ?? '', occurredAt, windowSeconds];
-  const [now] = await read(trx, THIS_ONE, [...since, id]);
-  return { now, earlier: await read(trx, EARLIER, [...since, occurredAt, id]) };
+/** What was recalled of an event: the rules look at the same ones, one after another. */
+const recalled = new WeakMap<AuditEventModel, History & { windowSeconds: number }>();
+
+/** The histories before these events, all of them by one look. */
+async function recall({ trx, events, windowSeconds }: Looking): Promise<[AuditEventModel, History][]> {
+  const news = events.filter((event) => recalled.get(event)?.windowSeconds !== windowSeconds);
+  const rows = news.length === 0 ? [] : await read(trx, idsOf(news), windowSeconds);
+  const found = new Map(rows.map((row) => [row.event, row]));
+  for (const event of news) {
+    const history = found.get(event.id);
+    if (history) recalled.set(event, { ...history, windowSeconds });
+  }
+  return events.flatMap((event) => {
+    const history = recalled.get(event);
+    return history ? [[event, history] as [AuditEventModel, History]] : [];
+  });
 }
 
-const read = async (trx: Knex, sql: string, values: Knex.RawBinding[]): Promise<SignIn[]> =>
-  (await trx.raw<{ rows: SignIn[] }>(sql, values)).rows;
+const idsOf = (events: readonly AuditEventModel[]) => events.map(({ id }) => id);
+
+const read = async (trx: Knex, ids: string[], windowSeconds: number): Promise<History[]> =>
+  (await trx.raw<{ rows: History[] }>(HISTORIES, [ids, windowSeconds])).rows;
 
 /** Days over which a history must reach before its hours say anything. */
 const LEAST_DAYS = 7;
@@ -42,14 +73,11 @@ const USUAL_HOURS = 2;
 /** Sign-ins at an hour at which the account is never awake. */
 export async function findUnusualHours(looking: Looking): Promise<Suspicion[]> {
   const found: Suspicion[] = [];
-  for (const event of looking.events) {
-    const { earlier } = await recall(looking, event);
-    const oldest = earlier.at(-1)?.occurredAt ?? event.occurredAt;
-    const isLong = event.occurredAt.getTime() - oldest.getTime() >= LEAST_DAYS * DAY_MS;
-    if (earlier.length < looking.atLeast || !isLong) continue;
+  for (const [event, { signIns, oldest, hours }] of await recall(looking)) {
+    const isLong = event.occurredAt.getTime() - (oldest ?? event.occurredAt).getTime() >= LEAST_DAYS * DAY_MS;
+    if (signIns < looking.atLeast || !isLong) continue;
     const hour = event.occurredAt.getUTCHours();
-    if (earlier.some(({ occurredAt }) => hoursBetween(occurredAt.getUTCHours(), hour) <= USUAL_HOURS))
-      continue;
+    if (hours?.some((usual) => hoursBetween(usual, hour) <= USUAL_HOURS) === true) continue;
     const { subject, details } = event;
     found.push({
       about: subject ?? '',
@@ -70,9 +98,8 @@ function hoursBetween(one: number, other: number): number {
 /** Sign-ins from where the account was never used before. */
 export async function findNewPlaces(looking: Looking): Promise<Suspicion[]> {
   const found: Suspicion[] = [];
-  for (const event of looking.events) {
-    const { now, earlier } = await recall(looking, event);
-    const place = now && newPlace(now, earlier, looking.atLeast);
+  for (const [event, history] of await recall(looking)) {
+    const place = newPlace(history, looking.atLeast);
     if (place) found.push(describe(event, place));
   }
   return found;
@@ -82,18 +109,17 @@ export async function findNewPlaces(looking: Looking): Promise<Suspicion[]> {
 const digest = (place: string) => createHash('sha256').update(place).digest('base64url');
 
 interface Place {
-  kind: 'location' | 'network';
+  kind: PlaceKind;
   name: string;
 }
 
 /** By location, where it is known of enough earlier sign-ins as well to say that it is new; else by network. */
-function newPlace(now: SignIn, earlier: readonly SignIn[], atLeast: number): Place | undefined {
+function newPlace(history: History, atLeast: number): Place | undefined {
   for (const kind of ['location', 'network'] as const) {
-    const name = now[kind];
-    const known = earlier.map((signIn) => signIn[kind]).filter((one) => one !== null);
+    const name = history[kind];
     if (name === null) continue;
-    if (known.includes(name)) return undefined;
-    if (known.length >= atLeast) return { kind, name };
+    if (history.isUsual[kind] === true) return undefined;
+    if (history.known[kind] >= atLeast) return { kind, name };
   }
   return undefined;
 }

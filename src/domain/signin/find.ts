@@ -13,9 +13,9 @@ export interface Found {
 const by = (column: 'email_key' | 'username_key'): Statement => ({
   name: `find_by_${column}`,
   text: `
-    select row_to_json(u) as account, exists (
-      select from totp_factors f where f.user_id = u.id and f.confirmed_at is not null) as "isChallenged"
-    from users u where u.${column} = $1`,
+    select row_to_json(u) as account, f.user_id is not null as "isChallenged"
+    from users u left join totp_factors f on f.user_id = u.id and f.confirmed_at is not null
+    where u.${column} = $1`,
 });
 const BY_EMAIL = by('email_key');
 const BY_USERNAME = by('username_key');
