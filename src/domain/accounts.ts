@@ -72,13 +72,13 @@ async function addAccount(
   roles: readonly RoleModel[],
 ): Promise<UserModel> {
   const id = newId();
-  await tellTaken(
+  const user = await tellTaken(
     UserModel.query(unit.trx)
       .insert({ id, ...columns, ...keysOf(columns) })
-      .returning([]),
+      .returning('*'),
   );
   await unit.trx('userRoles').insert(roles.map((role) => ({ userId: id, roleId: role.id })));
-  return UserModel.query(unit.trx).findById(id).throwIfNotFound();
+  return user;
 }
 
 /** Changes one's own profile. @throws {AuthError} BAD_USER_INPUT, UNDERAGE, CONFLICT */

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { atOnce, type Statement } from '../db/at-once.js';
 import { newId } from './ids.js';
 import { AuditEventModel } from '../db/models/audit-event.js';
 import { signEvent } from './audit/signature.js';
@@ -99,10 +100,18 @@ export async function record<T extends EventType>(
   client: Client | undefined,
   entry: AuditEntry<T>,
 ): Promise<void> {
-  await AuditEventModel.query(db)
-    .insert(eventOf(db, client, entry))
-    .returning([]);
+  const { id, type, outcome, actor, subject, ...rest } = eventOf(db, client, entry);
+  const { ipAddress, userAgent, requestId, details, mac } = rest;
+  const values = [id, type, outcome, actor, subject, ipAddress, userAgent, requestId, details, mac];
+  await atOnce(db, RECORD, values);
 }
+
+const RECORD: Statement = {
+  name: 'record_event',
+  text: `
+    insert into audit_events (id, type, outcome, actor, subject, ip_address, user_agent, request_id, details, mac)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+};
 
 /** An event as a signed row, for a statement that writes it together with what it tells of. */
 export const eventOf = <T extends EventType>(db: Knex, client: Client | undefined, entry: AuditEntry<T>) =>

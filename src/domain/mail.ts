@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config.js';
-import { MailModel } from '../db/models/mail.js';
+import { atOnce, type Statement } from '../db/at-once.js';
 import type { UserModel } from '../db/models/user.js';
 import type { Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
@@ -237,8 +237,12 @@ async function send<N extends MailName>(
 async function post(deps: MailDeps, unit: Unit, to: Addressee, mail: Mail): Promise<void> {
   const [id, recipient] = [newId(), to.email];
   const bodySealed = sealBody(deps.config, { id, recipient }, mail);
-  await MailModel.query(unit.trx)
-    .insert({ id, accountId: to.id, recipient, subject: mail.subject, bodySealed })
-    .returning([]);
+  await atOnce(unit.trx, POST, [id, to.id, recipient, mail.subject, bodySealed]);
   unit.afterCommit(() => deps.postman.collect());
 }
+
+const POST: Statement = {
+  name: 'post_mail',
+  text: `
+    insert into mail_outbox (id, account_id, recipient, subject, body_sealed) values ($1, $2, $3, $4, $5)`,
+};

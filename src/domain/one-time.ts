@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
+import { atOnce, type Statement } from '../db/at-once.js';
 import type { Unit } from '../db/transaction.js';
 import { newId } from './ids.js';
 
@@ -23,11 +24,18 @@ export async function issueOneTimeToken(
   id = newId(),
 ): Promise<string> {
   const token = randomBytes(32).toString('base64url');
-  const expiresAt = unit.trx.raw("now() + ? * interval '1 second'", [lifeSeconds]);
-  await voidOneTimeTokens(unit, userId, [purpose]);
-  await unit.trx('oneTimeTokens').insert({ id, purpose, userId, secretHash: digest(token), expiresAt });
+  await atOnce(unit.trx, ISSUE, [id, purpose, userId, digest(token), lifeSeconds]);
   return token;
 }
+
+const ISSUE: Statement = {
+  name: 'issue_one_time_token',
+  text: `
+    with earlier as (
+      update one_time_tokens set used_at = now() where user_id = $3 and purpose = $2 and used_at is null)
+    insert into one_time_tokens (id, purpose, user_id, secret_hash, expires_at)
+    values ($1, $2, $3, $4, now() + $5::float8 * interval '1 second')`,
+};
 
 /** A mailed secret, as far as it may be told. */
 export interface OneTimeToken {

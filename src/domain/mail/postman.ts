@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTransport, type Transporter } from 'nodemailer';
@@ -93,7 +94,7 @@ function intoFolder(config: Config): Deliver {
   const { folder, hasMailbox } = config.mail;
   return async (letter) => {
     const { message } = await transport.sendMail(compose(config, letter));
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (!existsSync(folder)) await mkdir(folder, { recursive: true, mode: 0o700 });
     // First, so that whoever sees the mail finds it in the mailbox as well.
     if (hasMailbox) await keepInMailbox(folder, letter);
     await writeFile(join(folder, `${letter.id}.eml`), message as Buffer, { mode: 0o600 });
