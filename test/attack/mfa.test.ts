@@ -294,6 +294,39 @@ describe('a sign-in beside the setting up of an app', () => {
     ]);
     expect(low).toEqual([]);
   });
+
+  const RAISE = 'update users set authz_version = authz_version + 1';
+  const acts = {
+    'an app is confirmed': [
+      `with app as (insert into totp_factors (user_id, secret_sealed, confirmed_at) values ($1, 'sealed', now())) ${RAISE} where id = $1`,
+      'MfaChallenge',
+    ],
+    'the password becomes another': [
+      "update users set password_hash = 'other' where id = $1",
+      'INVALID_CREDENTIALS',
+    ],
+    'it is suspended': [`${RAISE}, suspended_at = now() where id = $1`, 'INVALID_CREDENTIALS'],
+    'it is given other roles': [`${RAISE} where id = $1`, 'AuthPayload'],
+  } as const;
+  it.each(Object.entries(acts))(
+    'that waits for the account while %s goes by what it is then',
+    async (_, [act, outcome]) => {
+      const ana = await join(app);
+      const holder = await look.another();
+      await holder.query('begin');
+      await holder.query(act, [ana.id]);
+      const waiting = begin(app, ana.username, ana.password);
+      await until('the sign-in waits', async () => {
+        const [held] = await look(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query ~ 'last_sign_in_at'",
+        );
+        return held;
+      });
+      await holder.query('commit');
+      const answer = await waiting;
+      expect(codeOf(answer) ?? (answer.data['signIn'] as { __typename: string }).__typename).toBe(outcome);
+    },
+  );
 });
 
 describe('a stolen access token', () => {
