@@ -1,11 +1,13 @@
 // When the fault is over: the ledger against the service and against the database.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { call } from './client.mjs';
+import { call, insist } from './client.mjs';
 import { each, oneOf, sleep, until } from './processes.mjs';
 
 const AUDIT = fileURLToPath(new URL('../../dist/src/audit-verify.js', import.meta.url));
 const HEARD_MS = 1200;
+/** How long anybody may take to answer, in the end. */
+const PATIENCE_MS = 10_000;
 const MOST_TOKENS = 400;
 const MOST_SESSIONS = 60;
 const MOST_PASSWORDS = 5;
@@ -62,8 +64,9 @@ async function refused(ledger, replicas) {
   const ended = ledger.revoked.slice(-MOST_TOKENS);
   const questions = replicas.flatMap(({ url, name }) => ended.map(({ token }) => ({ url, name, token })));
   await each(questions, WIDTH, async ({ url, name, token }) => {
-    const { data } = await call(url, 'Verify', { token });
-    if (data?.valid !== false) ledger.wrongYes.push(`${name} believes …${token.slice(-8)} in the end`);
+    const { data, code } = await verify(url, token);
+    if (data?.valid) ledger.wrongYes.push(`${name} believes …${token.slice(-8)} in the end`);
+    else if (!data) ledger.broken.push(`${name} does not say whether …${token.slice(-8)} is good: ${code}`);
   });
 }
 
@@ -72,10 +75,20 @@ async function alive(ledger, replicas, people) {
   await each([...ledger.honest.values()].slice(-MOST_SESSIONS), WIDTH, async (person) => {
     await people.refresh(person);
     const { url, name } = oneOf(replicas);
-    const { data } = await call(url, 'Verify', { token: person.access });
+    const { data } = await verify(url, person.access);
     if (data?.valid !== true)
       ledger.honestRevoked.push(`${name} refuses ${person.username} in the end: ${data?.reason}`);
   });
+}
+
+/** Asks until it is answered: a worker that is just being replaced may hang up. */
+function verify(url, token) {
+  const from = performance.now();
+  return insist(
+    () => call(url, 'Verify', { token }),
+    () => undefined,
+    () => performance.now() - from > PATIENCE_MS,
+  );
 }
 
 async function verifyRecord(ledger, env, cwd) {
