@@ -7,7 +7,7 @@ import { isUnavailable } from './errors.js';
 
 const USAGE = `Usage: npm run db:restored -- [options]
 Once a backup has been restored, before the service starts on it: ends every session, replaces the signing keys, voids mailed
-links, and drops mail that waited.
+links, and drops mail that waited. Links that undo a change of address stay good, for whoever lost an account to one.
   --end-service-tokens  services get new tokens as well; else those of the backup go on, also where they were revoked since`;
 
 async function main(): Promise<void> {
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
 function report({ sessions, keys, links, mails, serviceTokens, liveServiceTokens }: Voided): void {
   say(
     `Ended: ${sessions} sessions, ${serviceTokens} service tokens. Replaced: ${keys} signing keys.`,
-    `Void: ${links} mailed links and challenges, ${mails} waiting mails.`,
+    `Void: ${links} mailed links and challenges, ${mails} messages that waited.`,
     'Accounts, passwords, factors, roles and accesses are those of the backup.',
   );
   if (liveServiceTokens > 0)

@@ -120,18 +120,19 @@ async function fill(state: State, failures: number): Promise<void> {
 }
 
 async function renewAll(state: State): Promise<void> {
+  // Whoever leaves takes its time; the next one comes up meanwhile.
+  const leaving: Promise<unknown>[] = [];
   try {
-    // Whoever leaves takes its time; the next one comes up meanwhile.
-    const leaving: Promise<unknown>[] = [];
     for (const old of [...state.crew]) {
       keep(state, (await hire(state)).worker, 0);
       leaving.push(dismiss(state, old, LEAVE));
     }
-    await Promise.all(leaving);
-    state.log.info({ workers: state.crew.size }, 'every worker was replaced');
+    state.log.info({ workers: leaving.length }, 'every worker was replaced');
   } catch (error) {
     state.log.error({ err: error }, 'the new worker did not start; the ones before go on');
   }
+  // Until then they are of the crew, and whoever counts it would replace them once more.
+  await Promise.all(leaving);
 }
 
 /** Tells a worker to stop, or to leave its place to another, and waits for it. @returns its exit code; null when it was killed */

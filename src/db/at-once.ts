@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { requireStandby } from './transaction.js';
+import { expectStandby } from './standby.js';
 
 /** A statement, with `$1` where a value goes. */
 export interface Statement {
@@ -41,11 +41,12 @@ export async function atOnce<Row>(
   const statement = db.userParams[SHARED] === true ? { text, values } : { name, text, values };
   const client = db.client as Client;
   const connection = await client.acquireConnection();
+  const confirm = expectStandby(connection);
   try {
     const rows = await new Promise<unknown[]>((resolve, reject) => {
       connection.query(statement, (error, result) => (error ? reject(error) : resolve(result.rows)));
     });
-    requireStandby(connection);
+    confirm();
     return rows as Row[];
   } finally {
     await client.releaseConnection(connection);

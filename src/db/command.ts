@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { shareSessions } from './at-once.js';
 import { startEmbeddedPostgres } from './embedded.js';
 import { migrate } from './migrate.js';
 import { connectPostgres } from './postgres.js';
@@ -52,6 +53,8 @@ export async function intoDatabase<T>(
 async function underRole<T>(databaseUrl: string, work: (db: Knex) => Promise<T>): Promise<T> {
   const { url, role } = await chooseRole(databaseUrl);
   const db = connectPostgres(url, 2, { manner: 'patient', role });
+  // Whether a pooler stands in between is not asked: a command is in no hurry.
+  shareSessions(db);
   try {
     return await work(db);
   } finally {

@@ -1,6 +1,7 @@
 import knexPkg, { type Knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
 import pg from 'pg';
+import { noteAlone } from './standby.js';
 
 const DATE_OID = 1082;
 const BIGINT_OID = 20;
@@ -44,14 +45,6 @@ interface Connection {
   on(event: 'notice', listener: (notice: { routine?: string }) => void): void;
 }
 
-/** Connections whose last commit no standby has, for all that is known. */
-const alone = new WeakSet<object>();
-
-/** Whether PostgreSQL gave up waiting for its standby when this connection last committed; asked once. */
-export function hasCommittedAlone(connection: object): boolean {
-  return alone.delete(connection);
-}
-
 /** A pool of connections; `url` is any PostgreSQL connection string, over TCP or a unix socket. */
 export function connectPostgres(url: string, poolSize: number, { manner = 'hasty', role }: Ways = {}): Knex {
   return knexPkg({
@@ -74,7 +67,7 @@ export function connectPostgres(url: string, poolSize: number, { manner = 'hasty
 function prepare(role: string | undefined) {
   return (connection: Connection, done: (error: Error | null, connection: Connection) => void) => {
     // Not by its words, which are in the server's language.
-    connection.on('notice', ({ routine }) => routine === 'SyncRepWaitForLSN' && alone.add(connection));
+    connection.on('notice', ({ routine }) => routine === 'SyncRepWaitForLSN' && noteAlone(connection));
     if (role === undefined) return done(null, connection);
     connection.query(`set role ${pg.escapeIdentifier(role)}`, (error) => done(error, connection));
   };

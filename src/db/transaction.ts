@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { hasCommittedAlone } from './postgres.js';
+import { expectStandby } from './standby.js';
 
 /** What one transaction does: its connection, and what must happen last before and first after the commit. */
 export interface Unit {
@@ -14,11 +14,6 @@ interface Client {
   acquireConnection(): Promise<object>;
 }
 
-/** In PostgreSQL's words "transaction resolution unknown": whoever lost the primary now would have lost this as well. */
-class CommittedAlone extends Error {
-  readonly code = '08007';
-}
-
 /**
  * Runs `work` in one transaction: it commits when `work` resolves and rolls back when it rejects.
  * @throws {CommittedAlone} where commits wait for a standby, and somebody has cancelled the wait
@@ -26,9 +21,9 @@ class CommittedAlone extends Error {
 export async function transaction<T>(db: Knex, work: (unit: Unit) => Promise<T>): Promise<T> {
   const last: (() => Promise<void>)[] = [];
   const after: (() => void | Promise<void>)[] = [];
-  let connection: object = {};
+  let confirm: (() => void) | undefined;
   const result = await db.transaction(async (trx) => {
-    connection = await (trx.client as Client).acquireConnection();
+    confirm = expectStandby(await (trx.client as Client).acquireConnection());
     const done = await work({
       trx,
       beforeCommit: (step) => last.push(step),
@@ -38,13 +33,8 @@ export async function transaction<T>(db: Knex, work: (unit: Unit) => Promise<T>)
     return done;
   });
   for (const step of after) await step();
-  requireStandby(connection);
+  confirm?.();
   return result;
-}
-
-/** After a commit on this connection. @throws {CommittedAlone} */
-export function requireStandby(connection: object): void {
-  if (hasCommittedAlone(connection)) throw new CommittedAlone('No standby has confirmed the commit.');
 }
 
 /** PostgreSQL's code of an error; objection wraps the driver's. */

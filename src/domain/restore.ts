@@ -1,8 +1,10 @@
 import type { Knex } from 'knex';
 import type { Config } from '../config.js';
 import { MailModel } from '../db/models/mail.js';
+import { OutboxModel } from '../db/models/outbox.js';
 import { ServiceTokenModel } from '../db/models/service-token.js';
 import { SessionModel } from '../db/models/session.js';
+import { WebhookDeliveryModel } from '../db/models/webhook-delivery.js';
 import { transaction, type Unit } from '../db/transaction.js';
 import { record } from './audit.js';
 import { resumeRecord } from './ledger.js';
@@ -15,7 +17,7 @@ export interface Voided {
   keys: number;
   /** Mailed secrets, and sign-ins that waited for their second factor. */
   links: number;
-  /** Mails that waited, and were sent since. */
+  /** Mails and words to the webhook that waited, and were sent since. */
   mails: number;
   serviceTokens: number;
   /** Service tokens that live on: some of them may have been revoked since. */
@@ -45,7 +47,7 @@ export async function raiseEpoch(
       sessions,
       keys,
       links: await voidSecrets(unit),
-      mails: await MailModel.query(unit.trx).delete(),
+      mails: await dropWaiting(unit),
       serviceTokens,
       liveServiceTokens: await live(unit).resultSize(),
     };
@@ -71,6 +73,11 @@ async function voidSecrets(unit: Unit): Promise<number> {
       .whereNull('usedAt')
       .update({ usedAt: now(unit) });
   return count;
+}
+
+async function dropWaiting({ trx }: Unit): Promise<number> {
+  const mails = (await MailModel.query(trx).delete()) + (await OutboxModel.query(trx).delete());
+  return mails + (await WebhookDeliveryModel.query(trx).delete());
 }
 
 const live = ({ trx }: Unit) =>

@@ -218,6 +218,19 @@ describe('a client that asks twice', () => {
     clock.advance(-61);
   });
 
+  it('later is one all the same where the clock of PostgreSQL was set back by an hour in between', async () => {
+    const ana = await join(app);
+    const first = await refresh(app, ana.refresh);
+    await look(
+      "update refresh_tokens set rotated_at = rotated_at + interval '1 hour' where successor_id is not null and session_id = $1",
+      [ana.sessionId],
+    );
+    expect((await refresh(app, ana.refresh)).refresh).toBe(first.refresh);
+    clock.advance(61);
+    expect((await refresh(app, ana.refresh)).code).toBe('REFRESH_TOKEN_REUSED');
+    clock.advance(-61);
+  });
+
   it('a thousand times is told to slow down, and stays signed in', async () => {
     const ana = await join(app);
     const { refresh: successor } = await refresh(app, ana.refresh);

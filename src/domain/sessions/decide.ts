@@ -109,7 +109,8 @@ function isReplay(deps: SessionDeps, token: StoredToken): boolean {
  */
 function ageByBothClocks({ clock }: SessionDeps, { age, successorBox }: StoredToken): number {
   const ageHere = successorBox ? Math.abs(clock.now() - sealedAt(successorBox)) / 1000 : Infinity;
-  return Math.min(age ?? Infinity, ageHere);
+  // Less than nothing is no age: PostgreSQL's clock was set back.
+  return age === null || age < 0 ? ageHere : Math.min(age, ageHere);
 }
 
 /** Whether it gave way without being shown (see {@link reissue}), so that its holder may not have heard of the next one. */
