@@ -45,6 +45,9 @@ function stateOf(error: unknown): string {
 
 const LOCK_STATES = new Set(['55P03', '40P01', '40001']);
 
+/** Whether PostgreSQL could not take a value (SQLSTATE classes 22, data, and 23, constraints), so that another may well be taken. */
+export const isOfValues = (error: unknown): boolean => /^2[23]/.test(stateOf(error));
+
 /** Tries `work` again, after a short random wait, while it loses to others over a lock; at most `tries` times. */
 export async function retryOnLock<T>(
   tries: number,

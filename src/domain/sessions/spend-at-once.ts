@@ -2,9 +2,11 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
 import { atOnce, type Statement } from '../../db/at-once.js';
+import { gather } from '../../db/gather.js';
 import { fromRowJson } from '../../db/models/row-json.js';
 import { SessionModel } from '../../db/models/session.js';
 import { UserModel } from '../../db/models/user.js';
+import { isOfValues } from '../../db/transaction.js';
 import { unite } from '../access.js';
 import { eventOf } from '../audit.js';
 import type { CataloguedRole } from '../catalogue.js';
@@ -20,47 +22,50 @@ interface Origin {
   userId: string;
 }
 
-/** Of how many tokens that it has handed out a process remembers the origin; some 500 bytes each. */
-const REMEMBERED_TOKENS = 10_000;
-const remembered = new WeakMap<Knex, LRUCache<string, Origin>>();
+/** One refresh, as the statement takes it. */
+type Wish = ReturnType<typeof wishFor>;
 
-const ORIGIN = `
-  select t.secret_hash as "secretHash", t.session_id as "sessionId", s.user_id as "userId"
-  from refresh_tokens t join sessions s on s.id = t.session_id where t.id = ? and t.state = 'active'`;
-
-const SPEND: Statement = {
-  name: 'spend_refresh_token',
-  text: `select session, account, roles
-    from spend_refresh_token($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
-};
-
-/** All null where it was not to be had so easily: nothing has changed then. */
+/** What a wish got that came true. */
 interface Spent {
-  session: object | null;
+  nth: number;
+  session: object;
   account: object;
   roles: CataloguedRole[];
 }
 
+/** What the refreshes of one process have in common, for each pool. */
+interface Till {
+  origins: LRUCache<string, Origin>;
+  originOf: (tokenId: string) => Promise<Origin | undefined>;
+  spend: (wish: Wish) => Promise<Spent | undefined>;
+}
+
+/** Of how many tokens that it has handed out a process remembers the origin; some 500 bytes each. */
+const REMEMBERED_TOKENS = 10_000;
+/** How many refreshes go together. */
+const TOGETHER = 32;
+
 /**
- * Spends a refresh token by one statement that decides the race, where its session is alive and nobody else is at it.
+ * Spends a refresh token by one statement that decides the race, where its session is alive and nobody else is at it. Refreshes of one
+ * moment share the statement.
  * @returns undefined where anything else is the case: nothing has changed then, and {@link decide} finds out
  * @see docs/decisions/0028-refresh-at-once.md
+ * @see docs/decisions/0032-refreshes-of-one-moment.md
  */
 export async function spendAtOnce(
   deps: SessionDeps,
   presented: RefreshToken,
   client: Client,
 ): Promise<Opened | undefined> {
-  const origins = remembered.get(deps.db) ?? new LRUCache<string, Origin>({ max: REMEMBERED_TOKENS });
-  remembered.set(deps.db, origins);
-  const origin = origins.get(presented.id) ?? (await readOrigin(deps.db, presented.id));
+  const till = tillOf(deps);
+  const origin = till.origins.get(presented.id) ?? (await till.originOf(presented.id));
   if (!origin || !timingSafeEqual(origin.secretHash, hashSecret(presented.secret))) return undefined;
   const successor = makeRefreshToken();
   const secretHash = hashSecret(successor.secret);
-  const spent = await spend(deps, presented, origin, { ...successor, secretHash }, client);
-  if (!spent?.session) return undefined;
-  origins.delete(presented.id);
-  origins.set(successor.id, { ...origin, secretHash });
+  const spent = await till.spend(wishFor(deps, presented, origin, { ...successor, secretHash }, client));
+  if (!spent) return undefined;
+  till.origins.delete(presented.id);
+  till.origins.set(successor.id, { ...origin, secretHash });
   return {
     session: fromRowJson(SessionModel, spent.session),
     user: fromRowJson(UserModel, spent.account),
@@ -69,41 +74,85 @@ export async function spendAtOnce(
   };
 }
 
-async function readOrigin(db: Knex, tokenId: string): Promise<Origin | undefined> {
-  const { rows } = await db.raw<{ rows: Origin[] }>(ORIGIN, [tokenId]);
-  return rows[0];
+const tills = new WeakMap<Knex, Till>();
+
+function tillOf({ db, config }: SessionDeps): Till {
+  const known = tills.get(db);
+  if (known) return known;
+  const till: Till = {
+    origins: new LRUCache({ max: REMEMBERED_TOKENS }),
+    originOf: gather(TOGETHER, (ids) => readOrigins(db, ids)),
+    spend: gather(TOGETHER, (wishes) => spendEach(db, config.sessions.refreshTtlSeconds, wishes)),
+  };
+  tills.set(db, till);
+  return till;
 }
 
-async function spend(
-  { db, config, clock }: SessionDeps,
+const ORIGINS: Statement = {
+  name: 'read_origins',
+  text: `
+    select t.id, t.secret_hash as "secretHash", t.session_id as "sessionId", s.user_id as "userId"
+    from refresh_tokens t join sessions s on s.id = t.session_id where t.id = any($1) and t.state = 'active'`,
+};
+
+async function readOrigins(db: Knex, ids: readonly string[]): Promise<(Origin | undefined)[]> {
+  const rows = await atOnce<Origin & { id: string }>(db, ORIGINS, [ids]);
+  return ids.map((wanted) => rows.find(({ id }) => id === wanted));
+}
+
+function wishFor(
+  { db, clock }: SessionDeps,
   presented: RefreshToken,
   { sessionId, userId }: Origin,
   successor: NewRefreshToken & { secretHash: Buffer },
   client: Client,
-): Promise<Spent | undefined> {
+) {
   const event = eventOf(db, client, {
     type: 'refresh.rotated',
     actor: userId,
     subject: userId,
     details: { session: sessionId },
   });
-  const [spent] = await atOnce<Spent>(db, SPEND, [
-    presented.id,
-    sessionId,
-    successor.id,
-    successor.secretHash,
-    sealSuccessor(presented, successor.text, clock.now()),
-    config.sessions.refreshTtlSeconds,
-    event.id,
-    event.type,
-    event.outcome,
-    event.actor,
-    event.subject,
-    event.ipAddress,
-    event.userAgent,
-    event.requestId,
-    event.details,
-    event.mac,
-  ]);
-  return spent;
+  return {
+    token: presented.id,
+    session: sessionId,
+    successor: successor.id,
+    hash: inHex(successor.secretHash),
+    box: inHex(sealSuccessor(presented, successor.text, clock.now())),
+    ...event,
+  };
+}
+
+const inHex = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`;
+
+const SPEND: Statement = {
+  name: 'spend_refresh_tokens',
+  text: 'select nth, session, account, roles from spend_refresh_tokens($1, $2)',
+};
+
+/** All that go together stand or fall together, unless one of them is such that PostgreSQL cannot take it. */
+async function spendEach(
+  db: Knex,
+  idleSeconds: number,
+  wishes: readonly Wish[],
+): Promise<(Spent | undefined | Error)[]> {
+  try {
+    return await spendAll(db, idleSeconds, wishes);
+  } catch (error) {
+    if (wishes.length === 1 || !isOfValues(error)) throw error;
+    const alone = wishes.map((wish) => spendAll(db, idleSeconds, [wish]));
+    return (await Promise.all(alone.map((one) => one.catch((reason: Error) => [reason])))).flat();
+  }
+}
+
+async function spendAll(
+  db: Knex,
+  idleSeconds: number,
+  wishes: readonly Wish[],
+): Promise<(Spent | undefined)[]> {
+  const wanted = JSON.stringify(wishes.map((wish, nth) => ({ nth, ...wish })));
+  const rows = await atOnce<Spent>(db, SPEND, [idleSeconds, wanted]);
+  const answers = wishes.map((): Spent | undefined => undefined);
+  for (const row of rows) answers[row.nth] = row;
+  return answers;
 }
