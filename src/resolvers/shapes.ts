@@ -173,17 +173,21 @@ export function actorOfTokens({ user, session, authority }: Tokens): UserActor {
 
 export function shapeTokens(tokens: Tokens): AuthPayload {
   const { accessToken, refreshToken, expiresAt, refreshExpiresAt, deviceToken = null } = tokens;
-  const session = shapeSession(tokens.session, actorOfTokens(tokens));
   return {
     __typename: 'AuthPayload',
-    user: shapeUser(tokens.user),
+    // Seldom asked for by whoever refreshes.
+    get user() {
+      return shapeUser(tokens.user);
+    },
+    get session() {
+      return shapeSession(tokens.session, actorOfTokens(tokens));
+    },
     accessToken,
     refreshToken,
     tokenType: 'Bearer',
     expiresAt,
     refreshExpiresAt,
     deviceToken,
-    session,
     mfaEnrollmentRequired: tokens.authority.withheld === 'enrolment',
   };
 }

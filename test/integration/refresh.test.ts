@@ -7,6 +7,7 @@ import { codeOf, faultsOf, refresh, whoAmI, type Refreshed } from '../harness/ca
 import { lookInto, type Look } from '../harness/look.js';
 import { statementsOf } from '../harness/statements.js';
 import { until } from '../harness/until.js';
+import { openScene, type Scene } from '../harness/scene.js';
 import { enter, join, joinAs, ownerOf, roleId, verify, type Person } from '../harness/people.js';
 
 const clock = movableClock();
@@ -125,6 +126,72 @@ describe('what a refresh asks of the database', () => {
     const { refresh: second } = await refresh(pooled, ana.refresh);
     expect((await refresh(pooled, second)).code).toBeUndefined();
     expect((await tokensOf(ana)).map(({ state }) => state)).toEqual(['rotated', 'rotated', 'active']);
+  });
+});
+
+describe('refreshes of one moment', () => {
+  const MANY = 40;
+  let scene: Scene;
+  let people: Person[];
+  beforeAll(async () => {
+    scene = await openScene(app);
+    const seated = Array.from({ length: MANY }, async () => scene.enter(await scene.seat(['USER'])));
+    people = await Promise.all(seated);
+  });
+  afterAll(() => scene.close());
+
+  /** All at once; each goes on with what it was given. @returns the codes of those that were refused */
+  const refreshAll = async (door: TestApp) => {
+    const answers = await Promise.all(people.map(({ refresh: token }) => refresh(door, token)));
+    people = people.map((person, at) => ({ ...person, refresh: answers[at]?.refresh || person.refresh }));
+    return { answers, refused: answers.map(({ code }) => code).filter(Boolean) };
+  };
+
+  it('get what is their own, each', async () => {
+    const { answers, refused } = await refreshAll(app);
+    expect(refused).toEqual([]);
+    expect(answers.map(({ access }) => claimsOf(access)['sid'])).toEqual(
+      people.map(({ sessionId }) => sessionId),
+    );
+    const recorded = `select details->>'session' as session, count(*)::int from audit_events
+      where type = 'refresh.rotated' and details->>'session' = any($1) group by 1`;
+    const events = await look(recorded, [people.map(({ sessionId }) => sessionId)]);
+    expect(events.map(({ count }) => count)).toEqual(people.map(() => 2));
+  });
+
+  it('are as good with a process that has handed out none of them', async () => {
+    const { answers, refused } = await refreshAll(await app.replica());
+    expect(refused).toEqual([]);
+    expect(new Set(answers.map(({ refresh: text }) => text)).size).toBe(MANY);
+  });
+
+  it('do not wait for the one whose session somebody holds', async () => {
+    const [held, ...free] = people as [Person, ...Person[]];
+    const holder = await look.another();
+    await holder.query('begin');
+    await holder.query('select 1 from sessions where id = $1 for update', [held.sessionId]);
+    const waiting = refresh(app, held.refresh);
+    const answers = await Promise.all(free.map(({ refresh: token }) => refresh(app, token)));
+    expect(answers.map(({ code }) => code).filter(Boolean)).toEqual([]);
+    await holder.query('rollback');
+    const late = await waiting;
+    expect(late.code).toBeUndefined();
+    people = [late, ...answers].map(({ refresh: token }, at) => ({
+      ...(people[at] as Person),
+      refresh: token,
+    }));
+  });
+
+  it('do not fail with the one that PostgreSQL refuses, which loses nothing', async () => {
+    await look(`
+      create function refuse_one() returns trigger language plpgsql as
+        $$ begin raise exception 'not this one' using errcode = 'check_violation'; end $$;
+      create trigger refuse_one before insert on audit_events for each row
+        when (new.type = 'refresh.rotated' and new.actor = '${people[7]?.id ?? ''}') execute function refuse_one()`);
+    const { answers, refused } = await refreshAll(app);
+    await look('drop trigger refuse_one on audit_events; drop function refuse_one');
+    expect([refused, answers[7]?.code]).toEqual([['INTERNAL_SERVER_ERROR'], 'INTERNAL_SERVER_ERROR']);
+    expect((await refreshAll(app)).refused).toEqual([]);
   });
 });
 

@@ -65,8 +65,8 @@ const OPEN: Statement = {
 };
 
 interface Row {
-  account: object;
-  session: object;
+  account: Record<string, unknown>;
+  session: Record<string, unknown>;
   appSince: Date | null;
   roles: CataloguedRole[];
 }

@@ -28,8 +28,8 @@ type Wish = ReturnType<typeof wishFor>;
 /** What a wish got that came true. */
 interface Spent {
   nth: number;
-  session: object;
-  account: object;
+  session: Record<string, unknown>;
+  account: Record<string, unknown>;
   roles: CataloguedRole[];
 }
 

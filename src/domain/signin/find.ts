@@ -25,7 +25,7 @@ export async function find(db: Knex, login: string): Promise<Found> {
   const key = lookupKey(login);
   const statement = key.includes('@') ? BY_EMAIL : BY_USERNAME;
   const rows = isStorable(key)
-    ? await atOnce<{ account: object; isChallenged: boolean }>(db, statement, [key])
+    ? await atOnce<{ account: Record<string, unknown>; isChallenged: boolean }>(db, statement, [key])
     : [];
   const [row] = rows;
   return { user: row && fromRowJson(UserModel, row.account), isChallenged: row?.isChallenged === true };

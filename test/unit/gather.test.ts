@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+import { gather } from '../../src/db/gather.js';
+
+type Asked = {
+  calls: readonly string[];
+  answer: (answers: (string | Error)[]) => void;
+  fail: (why: Error) => void;
+};
+
+/** Somebody who is asked, and answers when the test says so. */
+function slow() {
+  const asked: Asked[] = [];
+  const ask = (calls: readonly string[]) =>
+    new Promise<(string | Error)[]>((answer, fail) => asked.push({ calls, answer, fail }));
+  return { asked, ask };
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const inCapitals = ({ calls, answer }: Asked) => answer(calls.map((call) => call.toUpperCase()));
+
+describe('calls that are gathered', () => {
+  it('go at once and together, where they come in one turn and nothing is under way', async () => {
+    const { asked, ask } = slow();
+    const call = gather(8, ask);
+    const answers = Promise.all([call('a'), call('b'), call('c')]);
+    await turn();
+    expect(asked.map(({ calls }) => calls)).toEqual([['a', 'b', 'c']]);
+    asked.forEach(inCapitals);
+    expect(await answers).toEqual(['A', 'B', 'C']);
+  });
+
+  it('wait while two are under way, and go with all that have come when one of them returns', async () => {
+    const { asked, ask } = slow();
+    const call = gather(3, ask);
+    const answers: Promise<string>[] = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      answers.push(call(name));
+      await turn();
+    }
+    const sofar = () => asked.map(({ calls }) => calls.join(''));
+    expect(sofar()).toEqual(['a', 'b']);
+    inCapitals(asked[1] as Asked);
+    await turn();
+    expect(sofar()).toEqual(['a', 'b', 'cde']);
+    inCapitals(asked[0] as Asked);
+    await turn();
+    expect(sofar()).toEqual(['a', 'b', 'cde', 'f']);
+    asked.slice(2).forEach(inCapitals);
+    expect(await Promise.all(answers)).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
+  });
+
+  it('fail together or alone, and those that come later are asked for all the same', async () => {
+    const { asked, ask } = slow();
+    const call = gather(8, ask);
+    const settled = Promise.allSettled([call('a'), call('b')]);
+    await turn();
+    asked[0]?.answer(['A', new Error('not this one')]);
+    expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    for (const name of ['c', 'd', 'e']) {
+      const lost = Promise.allSettled([call(name), call(name)]);
+      await turn();
+      asked.at(-1)?.fail(new Error('lost'));
+      expect((await lost).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    }
+    const last = call('z');
+    await turn();
+    inCapitals(asked.at(-1) as Asked);
+    expect(await last).toBe('Z');
+  });
+});
