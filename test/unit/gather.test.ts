@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { gather } from '../../src/db/gather.js';
 
-type Asked = {
+interface Asked {
   calls: readonly string[];
   answer: (answers: (string | Error)[]) => void;
   fail: (why: Error) => void;
-};
+}
 
 /** Somebody who is asked, and answers when the test says so. */
 function slow() {

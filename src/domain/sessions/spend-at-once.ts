@@ -140,8 +140,8 @@ async function spendEach(
     return await spendAll(db, idleSeconds, wishes);
   } catch (error) {
     if (wishes.length === 1 || !isOfValues(error)) throw error;
-    const alone = wishes.map((wish) => spendAll(db, idleSeconds, [wish]));
-    return (await Promise.all(alone.map((one) => one.catch((reason: Error) => [reason])))).flat();
+    const alone = await Promise.allSettled(wishes.map((wish) => spendAll(db, idleSeconds, [wish])));
+    return alone.map((one) => (one.status === 'fulfilled' ? one.value[0] : (one.reason as Error)));
   }
 }
 
