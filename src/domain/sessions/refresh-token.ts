@@ -77,4 +77,5 @@ const PURPOSE = Buffer.from('authgraph refresh successor\u0001');
 /** HKDF-SHA-256 of one block (RFC 5869 §2) with the id for its salt, by its two steps: `hkdfSync` takes twice as long. */
 const boxKey = ({ id, secret }: RefreshToken): Buffer => hmac(hmac(id, secret), PURPOSE);
 
-const hmac = (key: Buffer | string, bytes: Buffer): Buffer => createHmac('sha256', key).update(bytes).digest();
+const hmac = (key: Buffer | string, bytes: Buffer): Buffer =>
+  createHmac('sha256', key).update(bytes).digest();
