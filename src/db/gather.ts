@@ -2,6 +2,8 @@ import DataLoader from 'dataloader';
 
 /** How many statements of a kind are under way at once: while one waits for the disk, another is worked on. */
 const UNDER_WAY = 2;
+/** Nobody waits longer for others to return, in milliseconds: that a statement hangs is no reason for others not to go. */
+const PATIENCE_MS = 500;
 
 /**
  * Lets calls of one moment go together. A call that comes while few are under way goes at once, with those of the same turn of the
@@ -12,18 +14,24 @@ const UNDER_WAY = 2;
 export function gather<Call, Answer>(
   most: number,
   ask: (calls: readonly Call[]) => Promise<(Answer | Error)[]>,
+  patienceMs = PATIENCE_MS,
 ): (call: Call) => Promise<Answer> {
-  const waiting: (() => void)[] = [];
+  const waiting = new Map<() => void, NodeJS.Timeout>();
   let places = UNDER_WAY;
-  const enter = (go: () => void) => {
-    if (places === 0) return void waiting.push(go);
+  const start = (go: () => void) => {
+    clearTimeout(waiting.get(go));
+    waiting.delete(go);
     places--;
-    setImmediate(go);
+    go();
+  };
+  const enter = (go: () => void) => {
+    if (places > 0) start(() => setImmediate(go));
+    else waiting.set(go, setTimeout(start, patienceMs, go));
   };
   const leave = () => {
-    const go = waiting.shift();
-    if (go) go();
-    else places++;
+    places++;
+    const [next] = waiting.keys();
+    if (next && places > 0) start(next);
   };
   const loader = new DataLoader<Call, Answer>((calls) => ask(calls).finally(leave), {
     cache: false,

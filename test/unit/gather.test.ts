@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { gather } from '../../src/db/gather.js';
+import { until } from '../harness/until.js';
 
 interface Asked {
   calls: readonly string[];
@@ -14,13 +15,14 @@ function slow() {
     new Promise<(string | Error)[]>((answer, fail) => asked.push({ calls, answer, fail }));
   return { asked, ask };
 }
+const FOR_LONG = 60_000;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const inCapitals = ({ calls, answer }: Asked) => answer(calls.map((call) => call.toUpperCase()));
 
 describe('calls that are gathered', () => {
   it('go at once and together, where they come in one turn and nothing is under way', async () => {
     const { asked, ask } = slow();
-    const call = gather(8, ask);
+    const call = gather(8, ask, FOR_LONG);
     const answers = Promise.all([call('a'), call('b'), call('c')]);
     await turn();
     expect(asked.map(({ calls }) => calls)).toEqual([['a', 'b', 'c']]);
@@ -30,7 +32,7 @@ describe('calls that are gathered', () => {
 
   it('wait while two are under way, and go with all that have come when one of them returns', async () => {
     const { asked, ask } = slow();
-    const call = gather(3, ask);
+    const call = gather(3, ask, FOR_LONG);
     const answers: Promise<string>[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
       answers.push(call(name));
@@ -50,7 +52,7 @@ describe('calls that are gathered', () => {
 
   it('fail together or alone, and those that come later are asked for all the same', async () => {
     const { asked, ask } = slow();
-    const call = gather(8, ask);
+    const call = gather(8, ask, FOR_LONG);
     const settled = Promise.allSettled([call('a'), call('b')]);
     await turn();
     asked[0]?.answer(['A', new Error('not this one')]);
@@ -65,5 +67,19 @@ describe('calls that are gathered', () => {
     await turn();
     inCapitals(asked.at(-1) as Asked);
     expect(await last).toBe('Z');
+  });
+
+  it('wait for nobody who hangs', async () => {
+    const { asked, ask } = slow();
+    const call = gather(8, ask, 20);
+    for (const name of ['a', 'b']) {
+      call(name).catch(() => undefined);
+      await turn();
+    }
+    const gone = Promise.all([call('c'), call('d')]);
+    await until('they go', () => asked.length === 3);
+    expect(asked[2]?.calls).toEqual(['c', 'd']);
+    inCapitals(asked[2] as Asked);
+    expect(await gone).toEqual(['C', 'D']);
   });
 });
