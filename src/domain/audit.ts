@@ -7,7 +7,7 @@ import type { Client } from './client.js';
 import type { SealingKeys } from './sealing.js';
 
 export { listEvents, streamEvents, type EventFilter, type StoredEvent } from './audit/list.js';
-export { contentOf, isGenuine } from './audit/signature.js';
+export { contentOf, isGenuine, type Vouched } from './audit/signature.js';
 
 /** Every type of event, with the details that may stand beside it. Nothing else is ever recorded. */
 export const eventTypes = {

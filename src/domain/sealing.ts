@@ -10,6 +10,15 @@ import { fingerprint } from '../config.js';
 
 const VERSION = 'v1';
 
+const names = new WeakMap<Buffer, string>();
+
+/** What a key is called in what it made, worked out once. */
+function nameOf(key: Buffer): string {
+  const name = names.get(key) ?? fingerprint(key);
+  names.set(key, name);
+  return name;
+}
+
 /** Keys that encrypt what the database holds but must not be able to read; the first one seals, all of them open. */
 export type SealingKeys = readonly Buffer[];
 
@@ -22,7 +31,7 @@ export function seal(keys: SealingKeys, purpose: string, plain: Buffer): string 
   const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
   return [
     VERSION,
-    fingerprint(key),
+    nameOf(key),
     ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url')),
   ].join('.');
 }
@@ -30,7 +39,7 @@ export function seal(keys: SealingKeys, purpose: string, plain: Buffer): string 
 /** Opens a box made by {@link seal} for the same purpose. @throws when no key fits or the box was altered */
 export function unseal(keys: SealingKeys, purpose: string, box: string): Buffer {
   const [version, name, iv, sealed, tag] = box.split('.');
-  const key = keys.find((candidate) => fingerprint(candidate) === name);
+  const key = keys.find((candidate) => nameOf(candidate) === name);
   if (version !== VERSION || !key || !iv || sealed === undefined || !tag)
     throw new Error(`No encryption key opens this box (sealed under key ${name ?? '?'}).`);
   const decipher = createDecipheriv('aes-256-gcm', key.subarray(0, 32), Buffer.from(iv, 'base64url'), {
@@ -58,7 +67,7 @@ const macOf = (key: Buffer, purpose: string, text: string): Buffer =>
 export function authenticate(keys: SealingKeys, purpose: string, text: string): string {
   const key = keys[0];
   if (!key) throw new Error('There is no encryption key.');
-  return [VERSION, fingerprint(key), macOf(key, purpose, text).toString('base64url')].join('.');
+  return [VERSION, nameOf(key), macOf(key, purpose, text).toString('base64url')].join('.');
 }
 
 /** 32 bytes that stand for this text and purpose, and tell nothing of it to whoever has not the first key. */
@@ -71,7 +80,7 @@ export function derive(keys: SealingKeys, purpose: string, text: string): Buffer
 /** Whether {@link authenticate} made this code for this text and purpose, under any of the keys. */
 export function isAuthentic(keys: SealingKeys, purpose: string, text: string, code: string): boolean {
   const [version, name, mac = ''] = code.split('.');
-  const key = keys.find((candidate) => fingerprint(candidate) === name);
+  const key = keys.find((candidate) => nameOf(candidate) === name);
   if (version !== VERSION || !key) return false;
   const given = Buffer.from(mac, 'base64url');
   const wanted = macOf(key, purpose, text);
@@ -81,5 +90,5 @@ export function isAuthentic(keys: SealingKeys, purpose: string, text: string, co
 /** Whether the key under which {@link authenticate} made this code is among these. */
 export function hasKeyOf(keys: SealingKeys, code: string): boolean {
   const [version, name] = code.split('.');
-  return version === VERSION && keys.some((candidate) => fingerprint(candidate) === name);
+  return version === VERSION && keys.some((candidate) => nameOf(candidate) === name);
 }

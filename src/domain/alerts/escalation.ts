@@ -1,7 +1,6 @@
 import type { Knex } from 'knex';
-import type { AuditEventModel } from '../../db/models/audit-event.js';
 import { OWNER_ROLE } from '../access.js';
-import type { Looking, Suspicion } from './rule.js';
+import type { Looking, Suspicion, Watched } from './rule.js';
 
 /** The rank of STAFF: from here on a role manages other people. */
 const STAFF_RANK = 20;
@@ -33,7 +32,7 @@ interface Grant {
   gained?: string[];
 }
 
-async function judgeGrant(trx: Knex, event: AuditEventModel): Promise<Suspicion | undefined> {
+async function judgeGrant(trx: Knex, event: Watched): Promise<Suspicion | undefined> {
   const { before, after, ranks, gained } = event.details as unknown as Grant;
   const gains =
     ranks && gained
@@ -49,7 +48,7 @@ async function judgeGrant(trx: Knex, event: AuditEventModel): Promise<Suspicion 
   };
 }
 
-function judgeChange(event: AuditEventModel, platform: ReadonlySet<string>): Suspicion | undefined {
+function judgeChange(event: Watched, platform: ReadonlySet<string>): Suspicion | undefined {
   const { role, before, after } = event.details as { role: string; before: Might; after: Might };
   const own = ({ rank, permissions }: Might) => ({
     rank,

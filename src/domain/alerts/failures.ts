@@ -1,5 +1,4 @@
-import type { AuditEventModel } from '../../db/models/audit-event.js';
-import type { Looking, Suspicion } from './rule.js';
+import type { Looking, Suspicion, Watched } from './rule.js';
 
 /** In words that the index of failures knows. */
 const FAILED = "('sign_in.failed', 'password.refused', 'mfa.failed')";
@@ -75,4 +74,4 @@ export async function findStuffing({ trx, windowSeconds, atLeast, events }: Look
   return [{ about: 'everybody', subject: null, event: event.id, details }];
 }
 
-const idsOf = (events: readonly AuditEventModel[]) => events.map(({ id }) => id);
+const idsOf = (events: readonly Watched[]) => events.map(({ id }) => id);

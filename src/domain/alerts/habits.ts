@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import type { AuditEventModel } from '../../db/models/audit-event.js';
-import type { Looking, Suspicion } from './rule.js';
+import type { Looking, Suspicion, Watched } from './rule.js';
 
 /** What is known of the sign-ins of an account before one of them. */
 interface History {
@@ -42,10 +41,10 @@ const HISTORIES = `
       order by occurred_at desc, id desc limit ${MOST_REMEMBERED}) p) h`;
 
 /** What was recalled of an event: the rules look at the same ones, one after another. */
-const recalled = new WeakMap<AuditEventModel, History & { windowSeconds: number }>();
+const recalled = new WeakMap<Watched, History & { windowSeconds: number }>();
 
 /** The histories before these events, all of them by one look. */
-async function recall({ trx, events, windowSeconds }: Looking): Promise<[AuditEventModel, History][]> {
+async function recall({ trx, events, windowSeconds }: Looking): Promise<[Watched, History][]> {
   const news = events.filter((event) => recalled.get(event)?.windowSeconds !== windowSeconds);
   const rows = news.length === 0 ? [] : await read(trx, idsOf(news), windowSeconds);
   const found = new Map(rows.map((row) => [row.event, row]));
@@ -55,11 +54,11 @@ async function recall({ trx, events, windowSeconds }: Looking): Promise<[AuditEv
   }
   return events.flatMap((event) => {
     const history = recalled.get(event);
-    return history ? [[event, history] as [AuditEventModel, History]] : [];
+    return history ? [[event, history] as [Watched, History]] : [];
   });
 }
 
-const idsOf = (events: readonly AuditEventModel[]) => events.map(({ id }) => id);
+const idsOf = (events: readonly Watched[]) => events.map(({ id }) => id);
 
 const read = async (trx: Knex, ids: string[], windowSeconds: number): Promise<History[]> =>
   (await trx.raw<{ rows: History[] }>(HISTORIES, [ids, windowSeconds])).rows;
@@ -124,7 +123,7 @@ function newPlace(history: History, atLeast: number): Place | undefined {
   return undefined;
 }
 
-function describe({ id, subject, occurredAt, ipAddress, details }: AuditEventModel, place: Place): Suspicion {
+function describe({ id, subject, occurredAt, ipAddress, details }: Watched, place: Place): Suspicion {
   const mailed = place.kind === 'location' ? place.name : ipAddress;
   return {
     about: `${subject ?? ''} ${digest(place.name)}`,

@@ -6,11 +6,17 @@ import type { SuspiciousUse } from '../mail.js';
 
 export type Severity = AlertModel['severity'];
 
+/** What rules see of an event. */
+export type Watched = Pick<
+  AuditEventModel,
+  'id' | 'position' | 'type' | 'actor' | 'subject' | 'ipAddress' | 'occurredAt' | 'details'
+>;
+
 /** What a rule is given to look at. */
 export interface Looking {
   trx: Knex;
-  /** Those events that wake the rule and have not been looked at before, oldest first. */
-  events: readonly AuditEventModel[];
+  /** Those events that wake the rule and have not been looked at before, oldest first; some at a time. */
+  events: readonly Watched[];
   windowSeconds: number;
   atLeast: number;
   /** When somebody looked last: what began since then is news. */
@@ -40,6 +46,8 @@ export interface Rule {
   /** Looks each time, woken or not: for what comes with time. */
   alwaysLooks?: true;
   looksFor: string;
+  /** So many events are shown to it at a time, where not the usual number. */
+  eventsAtOnce?: number;
   /** How far back it looks, or ahead. */
   windowSeconds: number;
   /** So many make a suspicion, or a history to judge by. */

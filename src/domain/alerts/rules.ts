@@ -11,6 +11,7 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const FOR_GOOD = Number.POSITIVE_INFINITY;
+const ALL = Number.POSITIVE_INFINITY;
 
 /**
  * What is suspicious: every rule of the service, by the type of the alerts that it raises. docs/operations.md says the
@@ -91,6 +92,7 @@ export const rules = {
     severity: 'MEDIUM',
     wakes: ['refresh.rotated'],
     alwaysLooks: true,
+    eventsAtOnce: ALL,
     atLeast: 2,
     windowSeconds: 5 * MINUTE,
     quietSeconds: FOR_GOOD,

@@ -1,8 +1,7 @@
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
-import type { AuditEventModel } from '../../db/models/audit-event.js';
 import { isId } from '../ids.js';
-import type { Looking, Suspicion } from './rule.js';
+import type { Looking, Suspicion, Watched } from './rule.js';
 
 /** From when to when a session was used from a network at large: an IPv4 /16 or an IPv6 /32. */
 interface Use {
@@ -76,7 +75,7 @@ export async function findTwoNetworks({
 }
 
 /** The address of each session that these events are of; undefined where they have several or none. */
-function addressesOf(events: readonly AuditEventModel[]): Map<string, string | undefined> {
+function addressesOf(events: readonly Watched[]): Map<string, string | undefined> {
   const addresses = new Map<string, string | undefined>();
   for (const { details, ipAddress } of events) {
     const session = String(details?.['session']);
@@ -101,11 +100,16 @@ async function movedAmong(trx: Knex, addresses: ReadonlyMap<string, string | und
   return [...addresses.keys()].filter((session) => !same.has(session));
 }
 
-async function readUses(trx: Knex, sessions: string[]): Promise<Map<string, Use[]>> {
-  if (sessions.length === 0) return new Map();
-  const { rows } = await trx.raw<{ rows: Use[] }>(USES, [sessions]);
+/** How many sessions one statement asks about: each may mean a day of its account's events. */
+const SESSIONS_AT_ONCE = 200;
+
+async function readUses(trx: Knex, sessions: readonly string[]): Promise<Map<string, Use[]>> {
   const uses = new Map<string, Use[]>();
-  for (const use of rows) uses.set(use.session, [...(uses.get(use.session) ?? []), use]);
+  for (let at = 0; at < sessions.length; at += SESSIONS_AT_ONCE) {
+    const some = sessions.slice(at, at + SESSIONS_AT_ONCE);
+    const { rows } = await trx.raw<{ rows: Use[] }>(USES, [some]);
+    for (const use of rows) uses.set(use.session, [...(uses.get(use.session) ?? []), use]);
+  }
   return uses;
 }
 

@@ -1,14 +1,13 @@
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
-import { AuditEventModel } from '../../db/models/audit-event.js';
 import type { Duty } from '../../db/standing.js';
 import { transaction, type Unit } from '../../db/transaction.js';
 import { isUnavailable } from '../../errors.js';
-import { NO_ID } from '../ids.js';
 import type { NoticeDeps } from '../mail.js';
 import type { Outbox } from '../outbox.js';
 import { raise } from './raise.js';
-import type { Looking, Rule, Suspicion } from './rule.js';
+import { moveOn, readOn, takeTurn } from './record.js';
+import type { Looking, Rule, Suspicion, Watched } from './rule.js';
 import { rules } from './rules.js';
 
 export interface WatcherDeps extends NoticeDeps {
@@ -23,10 +22,8 @@ export interface Watcher {
 }
 
 const LOOK_EVERY_MS = 1000;
-/** One process at a time looks: the others have nothing to add. */
-const LOCK = 7_203_110_007;
-/** Events at a time. */
-const BATCH = 200;
+/** What a rule asks the database about so many events at once stays well within the time that a statement may take. */
+const USUAL_AT_ONCE = 200;
 
 const TABLE: readonly (readonly [string, Rule])[] = Object.entries(rules);
 const WAKING = [...new Set(TABLE.flatMap(([, { wakes }]) => wakes))];
@@ -60,63 +57,30 @@ export function openWatcher(deps: WatcherDeps, webhook: Outbox | undefined): Wat
   };
 }
 
-interface Place {
-  position: number;
-  eventId: string;
-  lookedAt: Date;
-  /** Every event below this position is committed or never will be. */
-  settled: number;
-}
-
 /** @returns whether there is more to look at */
 async function lookOnce(deps: WatcherDeps, unit: Unit, webhook: Outbox | undefined): Promise<boolean> {
   const place = await takeTurn(unit.trx);
   if (!place) return false;
-  const events = await nextEvents(unit.trx, place);
+  const { events, last } = await readOn(unit.trx, place, WAKING);
   let raised = 0;
   for (const [type, rule] of TABLE)
-    for (const suspicion of await findSafely(deps, unit.trx, type, rule, events, place.lookedAt))
-      if (await raise(deps, unit, type, rule, suspicion)) raised++;
-  const isMore = events.length === BATCH;
-  await moveOn(unit.trx, isMore ? events.at(-1) : undefined, place);
+    for (const some of portionsFor(rule, events))
+      for (const suspicion of await findSafely(deps, unit.trx, type, rule, some, place.lookedAt))
+        if (await raise(deps, unit, type, rule, suspicion)) raised++;
+  await moveOn(unit.trx, last, place);
   if (raised > 0) unit.afterCommit(() => webhook?.collect());
-  return isMore;
+  return last !== undefined;
 }
 
-const PLACE = `
-  select c.position, c.event_id as "eventId", c.looked_at as "lookedAt", pg_snapshot_xmin(pg_current_snapshot())::text::bigint +
-    (select shift from audit_shifts order by seq desc limit 1) as settled
-  from alert_cursor c`;
-
-/** @returns where to go on; undefined where somebody else is looking */
-async function takeTurn(trx: Knex): Promise<Place | undefined> {
-  const { rows: locks } = await trx.raw<{ rows: { mine: boolean }[] }>(
-    'select pg_try_advisory_xact_lock(?) as mine',
-    [LOCK],
+/** What wakes the rule, as much at a time as it looks at; nothing, once, where it looks all the same. */
+function portionsFor({ wakes, alwaysLooks, eventsAtOnce }: Rule, events: readonly Watched[]): Watched[][] {
+  const types: readonly string[] = wakes;
+  const woken = types.length === 0 ? [] : events.filter(({ type }) => types.includes(type));
+  if (woken.length === 0) return alwaysLooks ? [[]] : [];
+  const size = Math.min(eventsAtOnce ?? USUAL_AT_ONCE, woken.length);
+  return Array.from({ length: Math.ceil(woken.length / size) }, (_, at) =>
+    woken.slice(at * size, (at + 1) * size),
   );
-  if (locks[0]?.mine !== true) return undefined;
-  return (await trx.raw<{ rows: Place[] }>(PLACE)).rows[0];
-}
-
-/** In the order of positions, up to where no transaction that is still open can add anything. */
-async function nextEvents(trx: Knex, { position, eventId, settled }: Place): Promise<AuditEventModel[]> {
-  return AuditEventModel.query(trx)
-    .whereRaw('(position, id) > (?, ?)', [position, eventId])
-    .where('position', '<', settled)
-    .whereIn('type', WAKING)
-    .orderBy(['position', 'id'])
-    .limit(BATCH);
-}
-
-async function moveOn(
-  trx: Knex,
-  last: AuditEventModel | undefined,
-  { settled, position }: Place,
-): Promise<void> {
-  const next = last
-    ? { position: last.position, eventId: last.id }
-    : { position: Math.max(settled, position), eventId: NO_ID };
-  await trx('alertCursor').update({ ...next, lookedAt: trx.raw('now()') });
 }
 
 /** Inside a savepoint: a rule that cannot make sense of something must not keep the others from theirs. */
@@ -125,15 +89,12 @@ async function findSafely(
   trx: Knex,
   type: string,
   rule: Rule,
-  events: readonly AuditEventModel[],
+  events: readonly Watched[],
   lookedAt: Date,
 ): Promise<Suspicion[]> {
-  const waking: readonly string[] = rule.wakes;
-  const woken = events.filter((event) => waking.includes(event.type));
-  if (woken.length === 0 && rule.alwaysLooks !== true) return [];
   const { windowSeconds, atLeast } = rule;
   const find = (inner: Knex) =>
-    rule.find({ trx: inner, events: woken, windowSeconds, atLeast, lookedAt } satisfies Looking);
+    rule.find({ trx: inner, events, windowSeconds, atLeast, lookedAt } satisfies Looking);
   try {
     return await trx.transaction(find);
   } catch (error) {

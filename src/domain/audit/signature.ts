@@ -20,9 +20,9 @@ export function contentOf(event: Vouched): string {
 export const signEvent = (keys: SealingKeys, event: Vouched): string =>
   authenticate(keys, PURPOSE, contentOf(event));
 
-/** Whether {@link signEvent} made this signature for this event. */
-export const isGenuine = (keys: SealingKeys, event: Vouched, mac: string): boolean =>
-  isAuthentic(keys, PURPOSE, contentOf(event), mac);
+/** Whether {@link signEvent} made this signature for the event of this content, which {@link contentOf} tells. */
+export const isGenuine = (keys: SealingKeys, content: string, mac: string): boolean =>
+  isAuthentic(keys, PURPOSE, content, mac);
 
 /** PostgreSQL keeps an object's names in an order of its own. */
 function ordered(value: unknown): unknown {

@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 import { AuditSealModel } from '../../db/models/audit-seal.js';
 import type { SealingKeys } from '../sealing.js';
-import { BlockDigest, eventsBetween, GENESIS, mayWork, signSeal, type Header, type Seal } from './blocks.js';
-import { isGenuine } from '../audit.js';
+import { BlockDigest, GENESIS, mayWork, pagesBetween, signSeal, type Header, type Seal } from './blocks.js';
+import { contentOf, isGenuine } from '../audit.js';
 
 /** Events under one seal, about: a transaction is never divided. */
 const MOST_EVENTS = 5000;
@@ -76,11 +76,13 @@ async function sealBlock(
 ): Promise<Sealed> {
   const digest = new BlockDigest();
   const strangers: string[] = [];
-  for await (const event of eventsBetween(trx, block.from, block.to)) {
-    digest.add(event);
-    if (!block.unsigned && !(event.mac !== null && isGenuine(keys, event, event.mac)))
-      strangers.push(event.id);
-  }
+  for await (const page of pagesBetween(trx, block.from, block.to))
+    for (const event of page) {
+      const content = contentOf(event);
+      digest.add(event, content);
+      if (!block.unsigned && !(event.mac !== null && isGenuine(keys, content, event.mac)))
+        strangers.push(event.id);
+    }
   const header: Header = {
     seq: (last?.seq ?? 0) + 1,
     fromPosition: block.from,

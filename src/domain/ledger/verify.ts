@@ -2,17 +2,18 @@ import type { Knex } from 'knex';
 import { AuditEventModel } from '../../db/models/audit-event.js';
 import { AuditRetentionModel } from '../../db/models/audit-retention.js';
 import { AuditSealModel } from '../../db/models/audit-seal.js';
-import { isGenuine } from '../audit.js';
+import { contentOf, isGenuine } from '../audit.js';
 import { hasKeyOf, type SealingKeys } from '../sealing.js';
 import {
   anchorOf,
   BEYOND_POSITIONS,
   BlockDigest,
-  eventsBetween,
   FIRST_POSITION,
   GENESIS,
   isOurRetention,
   isOurSeal,
+  pagesBetween,
+  type LedgerEvent,
   type Retention,
   type Seal,
 } from './blocks.js';
@@ -64,8 +65,8 @@ async function readLastSeq(db: Knex): Promise<number> {
 
 /** One walk along the seals and, beside them, the events. */
 class Verification {
-  readonly #events: AsyncIterator<AuditEventModel, void>;
-  #next: AuditEventModel | undefined;
+  readonly #events: AsyncIterator<LedgerEvent, void>;
+  #next: LedgerEvent | undefined;
   readonly #unseen: Set<string>;
   readonly #told = { findings: 0, events: 0, seals: 0, unsealed: 0 };
 
@@ -75,7 +76,7 @@ class Verification {
     private readonly options: VerifyOptions,
   ) {
     this.#unseen = new Set(options.anchors);
-    this.#events = eventsBetween(db, FIRST_POSITION, BEYOND_POSITIONS)[Symbol.asyncIterator]();
+    this.#events = oneByOne(pagesBetween(db, FIRST_POSITION, BEYOND_POSITIONS));
   }
 
   async run(made: number): Promise<Verified> {
@@ -169,8 +170,7 @@ class Verification {
     const before = this.#told.findings;
     const mayBeUnsigned = seal.unsigned || this.#isExcused(seal);
     while (this.#next && this.#next.position < seal.toPosition) {
-      this.#checkEvent(this.#next, mayBeUnsigned);
-      digest.add(this.#next);
+      digest.add(this.#next, this.#checkEvent(this.#next, mayBeUnsigned));
       await this.#advance();
     }
     const difference = digest.events - seal.events;
@@ -188,12 +188,15 @@ class Verification {
     return unsignedUntil !== undefined && sealedAt < unsignedUntil;
   }
 
-  #checkEvent(event: AuditEventModel, mayBeUnsigned: boolean): void {
+  /** @returns its content */
+  #checkEvent(event: LedgerEvent, mayBeUnsigned: boolean): string {
+    const content = contentOf(event);
     if (event.mac === null) {
       if (!mayBeUnsigned)
         this.#report(`event ${event.id}: it was not written by this service, as it has no signature`);
-    } else if (!isGenuine(this.keys, event, event.mac))
+    } else if (!isGenuine(this.keys, content, event.mac))
       this.#report(`event ${event.id}: ${this.#doubt(event.mac, 'it is not what was written')}`);
+    return content;
   }
 
   /** Events that are not sealed yet. */
@@ -222,6 +225,10 @@ class Verification {
   #doubt(mac: string, otherwise: string): string {
     return hasKeyOf(this.keys, mac) ? otherwise : `no key of ENCRYPTION_KEYS made its signature`;
   }
+}
+
+async function* oneByOne<T>(pages: AsyncIterable<T[]>): AsyncGenerator<T, void> {
+  for await (const page of pages) yield* page;
 }
 
 async function* sealsOf(db: Knex): AsyncGenerator<Seal> {
