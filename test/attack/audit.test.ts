@@ -248,6 +248,7 @@ describe('the service’s own role', () => {
     'truncate audit_seals',
     'delete from audit_retentions',
     'update audit_retentions set events = 0',
+    'select make_audit_position()',
     'insert into audit_shifts (shift) values (0)',
     'delete from audit_shifts',
     'delete from knex_migrations',

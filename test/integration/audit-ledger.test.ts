@@ -168,13 +168,24 @@ describe('a database restored into a cluster that has counted fewer transactions
     const database = await auditedDatabase();
     // Which is what lower transaction numbers come to.
     await sql({ databaseUrl: database.url }, 'update audit_shifts set shift = shift - 1000000');
+    await sql({ databaseUrl: database.url }, 'select make_audit_position()');
+    await goesOn(database);
+  });
+
+  it('goes on as well where its rows alone were restored, into a schema made anew', async () => {
+    const database = await auditedDatabase();
+    await sql({ databaseUrl: database.url }, 'update audit_shifts set shift = shift + 1000000');
+    await goesOn(database);
+  });
+
+  async function goesOn(database: Database): Promise<void> {
     const app = await startApp({ ...AUDIT_ENV, DATABASE_URL: database.url });
     await join(app);
     await sealAll(app);
     await app.close();
     expect(await findingsOf(database)).toMatchObject({ lines: [], unsealed: 0 });
     await database.drop();
-  });
+  }
 });
 
 /** A sealer leaves what is younger than a transaction that is open anywhere in the cluster, as those of other tests. */
