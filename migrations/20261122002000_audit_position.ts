@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 /**
  * An event's place without a look into a table for each: what is added to a transaction's number stands in the function itself, which
  * PostgreSQL then puts into the statement. `audit_shifts` still says what it is to be, and whoever changes that makes the function anew.
- * @see docs/decisions/0035-cheap-places.md
+ * @see docs/decisions/0035-what-an-event-costs.md
  */
 export async function up(knex: Knex): Promise<void> {
   const schema = await schemaOf(knex);

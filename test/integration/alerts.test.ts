@@ -543,6 +543,21 @@ describe('those who watch', () => {
     expect(await raisedOf('refresh_reuse', id)).toHaveLength(1);
   });
 
+  it('find what lies among thousands of events that no rule looks at, and behind them', async () => {
+    const ids = [randomUUID(), randomUUID()];
+    await look(
+      `insert into audit_events (id, type, outcome, subject, details)
+       select gen_random_uuid(), case n when 2500 then 'refresh.reused' else 'email.verified' end, 'DENIED', $1, '{}'
+       from generate_series(1, 5000) n`,
+      [ids[0]],
+    );
+    await look(
+      `insert into audit_events (id, type, outcome, subject, details) values ($1, 'refresh.reused', 'DENIED', $2, '{}')`,
+      [randomUUID(), ids[1]],
+    );
+    for (const id of ids) expect(await raisedOf('refresh_reuse', id)).toHaveLength(1);
+  });
+
   it('go on where they stopped, after all of them were away', async () => {
     const brief = await startApp(settings);
     const inside = await lookInto(brief.databaseUrl);
