@@ -23,22 +23,28 @@ type PlaceKind = 'location' | 'network';
 /** The latest so many tell what somebody is used to. */
 const MOST_REMEMBERED = 500;
 
+// What is alike is counted first: the network of an address is dear, and somebody comes from few.
 const HISTORIES = `
   select n.event, n.location, n.network, h.*
   from (
     select id as event, subject, occurred_at, details->>'location' as location, network_of(ip_address, 16, 32) as network
     from audit_events where id = any(?::uuid[]) offset 0) n
   cross join lateral (
-    select count(*) as "signIns", min(p.occurred_at) as oldest,
-      array_agg(distinct extract(hour from p.occurred_at at time zone 'UTC')::integer) as hours,
-      json_build_object('location', count(p.location), 'network', count(p.network)) as known,
-      json_build_object('location', bool_or(p.location = n.location), 'network', bool_or(p.network = n.network)) as "isUsual"
+    select coalesce(sum(a.times), 0)::bigint as "signIns", min(a.oldest) as oldest, array_agg(distinct a.hour) as hours,
+      json_build_object(
+        'location', coalesce(sum(a.times) filter (where a.location is not null), 0),
+        'network', coalesce(sum(a.times) filter (where a.network is not null), 0)) as known,
+      json_build_object('location', bool_or(a.location = n.location), 'network', bool_or(a.network = n.network)) as "isUsual"
     from (
-      select occurred_at, details->>'location' as location, network_of(ip_address, 16, 32) as network
-      from audit_events
-      where subject = n.subject and type = 'sign_in.succeeded'
-        and occurred_at > n.occurred_at - ? * interval '1 second' and (occurred_at, id) < (n.occurred_at, n.event)
-      order by occurred_at desc, id desc limit ${MOST_REMEMBERED}) p) h`;
+      select p.location, network_of(p.address, 16, 32) as network, p.hour, count(*) as times, min(p.occurred_at) as oldest
+      from (
+        select occurred_at, details->>'location' as location, ip_address as address,
+          date_part('hour', occurred_at at time zone 'UTC')::integer as hour
+        from audit_events
+        where subject = n.subject and type = 'sign_in.succeeded'
+          and occurred_at > n.occurred_at - ? * interval '1 second' and (occurred_at, id) < (n.occurred_at, n.event)
+        order by occurred_at desc limit ${MOST_REMEMBERED}) p
+      group by p.location, p.address, p.hour) a) h`;
 
 /** What was recalled of an event: the rules look at the same ones, one after another. */
 const recalled = new WeakMap<Watched, History & { windowSeconds: number }>();
