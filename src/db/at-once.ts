@@ -3,8 +3,11 @@ import { expectStandby } from './standby.js';
 
 /** A statement, with `$1` where a value goes. */
 export interface Statement {
-  /** Of its own among all statements. PostgreSQL knows it by that from its second time on a connection. */
-  readonly name: string;
+  /**
+   * Of its own among all statements. PostgreSQL knows it by that from its second time on a connection, and may keep the plan that it
+   * made while tables were small; without a name it plans it each time.
+   */
+  readonly name?: string;
   readonly text: string;
 }
 
@@ -38,7 +41,8 @@ export async function atOnce<Row>(
   { name, text }: Statement,
   values: readonly unknown[],
 ): Promise<Row[]> {
-  const statement = db.userParams[SHARED] === true ? { text, values } : { name, text, values };
+  const isKnown = name !== undefined && db.userParams[SHARED] !== true;
+  const statement = isKnown ? { name, text, values } : { text, values };
   const client = db.client as Client;
   const connection = await client.acquireConnection();
   const confirm = expectStandby(connection);

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import DataLoader from 'dataloader';
 
 /** How many statements of a kind are under way at once: while one waits for the disk, another is worked on. */
@@ -24,7 +25,9 @@ export function gather<Call, Answer>(
     places--;
     go();
   };
-  const enter = (go: () => void) => {
+  const enter = (dispatch: () => void) => {
+    // Whoever makes room for it has a trace of its own, and what is asked here belongs into that of the first of these calls.
+    const go = AsyncResource.bind(dispatch);
     if (places > 0) start(() => setImmediate(go));
     else waiting.set(go, setTimeout(start, patienceMs, go));
   };

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
 import { gather } from '../../src/db/gather.js';
 import { until } from '../harness/until.js';
@@ -48,6 +49,30 @@ describe('calls that are gathered', () => {
     expect(sofar()).toEqual(['a', 'b', 'cde', 'f']);
     asked.slice(2).forEach(inCapitals);
     expect(await Promise.all(answers)).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
+  });
+
+  it('are asked for in the name of the first of them, and never of one that went before', async () => {
+    const caller = new AsyncLocalStorage<string>();
+    const { asked, ask } = slow();
+    const names: unknown[] = [];
+    const call = gather(
+      8,
+      (calls: readonly string[]) => {
+        names.push(caller.getStore());
+        return ask(calls);
+      },
+      FOR_LONG,
+    );
+    const answers: Promise<string>[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) {
+      answers.push(caller.run(name, () => call(name)));
+      await turn();
+    }
+    inCapitals(asked[0] as Asked);
+    await turn();
+    asked.slice(1).forEach(inCapitals);
+    expect(await Promise.all(answers)).toEqual(['A', 'B', 'C', 'D']);
+    expect(names).toEqual(['a', 'b', 'c']);
   });
 
   it('fail together or alone, and those that come later are asked for all the same', async () => {

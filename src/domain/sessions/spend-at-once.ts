@@ -88,8 +88,8 @@ function tillOf({ db, config }: SessionDeps): Till {
   return till;
 }
 
+/** Without a name: a plan that is kept from a young deployment reads all active tokens there are. */
 const ORIGINS: Statement = {
-  name: 'read_origins',
   text: `
     select t.id, t.secret_hash as "secretHash", t.session_id as "sessionId", s.user_id as "userId"
     from refresh_tokens t join sessions s on s.id = t.session_id where t.id = any($1) and t.state = 'active'`,
