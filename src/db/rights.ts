@@ -8,8 +8,14 @@ export const APP_ROLE = 'authgraph_app';
 const GROWING = ['audit_events', 'audit_seals', 'audit_retentions'];
 /** Tables that only migrations and functions of the owner write. */
 const READ_ONLY = ['audit_shifts', 'knex_migrations', 'knex_migrations_lock'];
-/** What the owner does for the role, on conditions of its own. */
-const FUNCTIONS = ['resume_audit()', 'purge_audit(bigint)'];
+/** What it calls, where not everybody may; some do for it what it may not do itself, on conditions of their own. */
+const FUNCTIONS = [
+  'resume_audit()',
+  'purge_audit(bigint)',
+  'audit_position()',
+  'network_of(text, integer, integer)',
+  'spend_refresh_tokens(double precision, json)',
+];
 
 // Databases of one cluster share their roles, and may be migrated at once.
 const MAKE_ROLE = `

@@ -10,7 +10,7 @@ import {
   findingsOf,
   sealAll,
 } from '../harness/audit.js';
-import { codeOf } from '../harness/calls.js';
+import { codeOf, refresh } from '../harness/calls.js';
 import { lookInto, type Look } from '../harness/look.js';
 import { join, ownerOf } from '../harness/people.js';
 import type { Database } from '../harness/postgres.js';
@@ -304,6 +304,18 @@ describe('a service', () => {
       expect(codeOf(await actingAs(app, owner).peek())).toBe('INTERNAL_SERVER_ERROR');
       await look('grant select on users to authgraph_app');
       expect(codeOf(await actingAs(app, owner).peek())).toBeUndefined();
+    }));
+
+  it('works where functions are not for everybody', () =>
+    withService(async (app, look) => {
+      await look('revoke execute on all functions in schema public from public');
+      const replica = await app.replica();
+      const ana = await join(replica);
+      expect((await refresh(replica, ana.refresh)).code).toBeUndefined();
+      const [network] = await look(
+        "select has_function_privilege('authgraph_app', 'network_of(text, integer, integer)', 'EXECUTE') as may",
+      );
+      expect(network).toEqual({ may: true });
     }));
 
   it('starts as a user who is that role and nothing more, while the owner migrates', async () => {
