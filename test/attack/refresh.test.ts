@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type Answer, type TestApp } from '../harness/app.js';
@@ -423,6 +423,48 @@ describe('while a refresh is under way', () => {
     const second = await later!();
     expect(second.data['refresh'].refreshToken).toBe(first.refresh);
     expect(await eventsOf(ana, 'refresh.rotated')).toHaveLength(1);
+  });
+});
+
+describe('refreshes that share a statement', () => {
+  const GATE = 4714;
+  beforeAll(async () => {
+    await look(`
+      create function wait_at_the_token() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock(${GATE}, hashtext(new.session_id::text)); return new; end $$;
+      create trigger gate before update on refresh_tokens for each row execute function wait_at_the_token()`);
+  });
+  afterAll(() => look('drop trigger gate on refresh_tokens; drop function wait_at_the_token'));
+
+  /** What the service sends where both come in one moment. */
+  const wishFor = ({ id, sessionId, refresh: text }: Person, nth: number) => {
+    const token = Buffer.from(text.slice('agr_'.length), 'base64url').subarray(0, 16).toString('hex');
+    const event = { id: randomUUID(), type: 'refresh.rotated', outcome: 'SUCCESS', actor: id, mac: '' };
+    const successor = { successor: randomUUID(), hash: '\\x00', box: '\\x00' };
+    return { nth, token, session: sessionId, ...successor, ...event, details: { session: sessionId } };
+  };
+
+  it.each([
+    ['has ended', 'update sessions set ended_at = now() where id = $1', [0]],
+    ['is gone', 'delete from sessions where id = $1', [0]],
+    ['has another token', "update refresh_tokens set state = 'rotated' where session_id = $1", [0]],
+    ['was raised', 'update sessions set aal = 2 where id = $1', [0, 1]],
+  ])('take up no session as it was when they began: one that %s since', async (_what, meanwhile, got) => {
+    const [ana, ben] = [await join(app), await join(app)];
+    const gate = await look.another();
+    await gate.query(`select pg_advisory_lock(${GATE}, hashtext($1))`, [ana.sessionId]);
+    const both = (await look.another()).query<{ nth: number; session: { aal: number } }>(
+      'select nth, session from spend_refresh_tokens(3600, $1)',
+      [JSON.stringify([ana, ben].map(wishFor))],
+    );
+    const waiting = `select 1 from pg_locks where not granted and locktype = 'advisory' and classid = ${GATE}`;
+    await until('it is at the first of them', async () => (await look(waiting)).length > 0);
+    await look(meanwhile, [ben.sessionId]);
+    await gate.query('select pg_advisory_unlock_all()');
+    const { rows } = await both;
+    expect(rows.map(({ nth }) => nth)).toEqual(got);
+    if (rows[1]) expect(rows[1].session.aal).toBe(2);
+    expect(await eventsOf(ben, 'refresh.rotated')).toHaveLength(got.length - 1);
   });
 });
 
