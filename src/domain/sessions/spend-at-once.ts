@@ -130,7 +130,7 @@ const SPEND: Statement = {
   text: 'select nth, session, account, roles from spend_refresh_tokens($1, $2)',
 };
 
-/** All that go together stand or fall together, unless one of them is such that PostgreSQL cannot take it. */
+/** All that go together stand or fall together; one that PostgreSQL cannot take is found by halves. */
 async function spendEach(
   db: Knex,
   idleSeconds: number,
@@ -139,9 +139,11 @@ async function spendEach(
   try {
     return await spendAll(db, idleSeconds, wishes);
   } catch (error) {
-    if (wishes.length === 1 || !isOfValues(error)) throw error;
-    const alone = await Promise.allSettled(wishes.map((wish) => spendAll(db, idleSeconds, [wish])));
-    return alone.map((one) => (one.status === 'fulfilled' ? one.value[0] : (one.reason as Error)));
+    if (!isOfValues(error)) throw error;
+    if (wishes.length === 1) return [error as Error];
+    const half = Math.ceil(wishes.length / 2);
+    const first = await spendEach(db, idleSeconds, wishes.slice(0, half));
+    return [...first, ...(await spendEach(db, idleSeconds, wishes.slice(half)))];
   }
 }
 
