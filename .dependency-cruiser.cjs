@@ -23,6 +23,7 @@ const LADDER = [
     'introspected',
     'meters',
     'tracing',
+    'lasting',
   ],
   ['audit', 'devices', 'limits', 'mail', 'revocations', 'secret-checks', 'witness', 'ledger'],
   ['passwords', 'tokens', 'issuers', 'access', 'administration', 'catalogue', 'verdict'],

@@ -29,6 +29,8 @@ async function start(config: Config): Promise<{ running: Running; welcome: strin
   }
   // Left to itself the heap grows to four times of what is in use before it is swept: 300 MB under load where 165 will do.
   setFlagsFromString('--heap-growing-percent=40');
+  // Else what lives for one request is sometimes allocated among what lives for ever (docs/decisions/0034).
+  setFlagsFromString('--no-allocation-site-pretenuring');
   const { createApp } = await import('./app.js');
   const running = await createApp(config);
   return { running, welcome: welcome(running, config) };

@@ -21,6 +21,7 @@ import {
 } from './tokens.js';
 import { refuse, requireMayAsk, type Asker } from './verdict.js';
 import { within } from './tracing.js';
+import { accountAnswer } from './verification/account-answer.js';
 import type { Witness } from './witness.js';
 
 export interface VerificationDeps extends TokenDeps, AccessDeps, ServiceJwtDeps {
@@ -236,24 +237,25 @@ function decide(
     );
   // An id that no service has is the caller's own word.
   deps.witness.accepted({ accountId: claims.sub, serviceId: access?.service.id ?? null });
-  const granted = [...permissions];
+  const answer = accountAnswer(claims, authority);
+  return access ? atService(answer, access, [...permissions]) : answer;
+}
+
+/** The same, of an account that has access to the service that was asked about. */
+function atService(
+  { subject, sessionId, issuer, expiresAt, claims }: ReturnType<typeof accountAnswer>,
+  service: ServiceAccess,
+  permissions: readonly string[],
+): TokenAnswer {
   return {
     valid: true,
     reason: null,
-    subject: {
-      id: claims.sub,
-      type: 'USER',
-      username: claims.username ?? null,
-      email: claims.email ?? null,
-      role: authority.roles[0] ?? null,
-      roles: authority.roles,
-      permissions: granted,
-    },
-    service: access ?? null,
-    sessionId: claims.sid,
-    issuer: claims.iss,
-    scopes: granted,
-    expiresAt: new Date(claims.exp * 1000),
+    subject: { ...subject, permissions },
+    service,
+    sessionId,
+    issuer,
+    scopes: permissions,
+    expiresAt,
     claims,
   };
 }

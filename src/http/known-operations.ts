@@ -10,7 +10,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { isPromise, planOf, type Plan } from './operation-plan.js';
+import { isPromise, planOf, writeData, type Plan } from './operation-plan.js';
 import { present, type Answering } from './present-errors.js';
 
 /**
@@ -177,7 +177,7 @@ function write(running: Running, result: ExecutionResult | undefined): Answer | 
   return {
     status: undefined,
     headers: running.headers,
-    text: `${JSON.stringify(errors ? { errors, data } : { data })}\n`,
+    text: `{${errors ? `"errors":${JSON.stringify(errors)},` : ''}"data":${writeData(data)}}\n`,
   };
 }
 

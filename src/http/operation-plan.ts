@@ -1,4 +1,5 @@
 import {
+  getNamedType,
   isLeafType,
   isListType,
   isNonNullType,
@@ -18,6 +19,7 @@ import {
 } from 'graphql';
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
 import { completeLeaf, completeList, completeNonNull, completeObject } from './operation-plan/completing.js';
+import { completeLasting, isFixed } from './operation-plan/lasting.js';
 import { coerce, givingsOf, slotsOf } from './operation-plan/inputs.js';
 import {
   isPromise,
@@ -32,6 +34,7 @@ import {
 } from './operation-plan/running.js';
 
 export { isPromise } from './operation-plan/running.js';
+export { writeData } from './operation-plan/written.js';
 
 /*
  * graphql-js works out anew at each request which fields are asked for, of which types, and with which resolvers. A plan has that
@@ -85,7 +88,7 @@ function rootSteps({ schema, document, operation }: Planned): Step[] | undefined
   if (!root || directives > 0) return undefined;
   const fragments = fragmentsOf(document);
   const planning = { schema, document, operation, fragments, left: { steps: fields } };
-  return stepsOf(planning, root, collectFields(schema, fragments, {}, root, operation.selectionSet));
+  return stepsOf(planning, root, collectFields(schema, fragments, {}, root, operation.selectionSet), true);
 }
 
 function fragmentsOf({ definitions }: DocumentNode): Record<string, FragmentDefinitionNode> {
@@ -109,15 +112,18 @@ function stepsOf(
   planning: Planning,
   parent: GraphQLObjectType,
   fields: ReadonlyMap<string, readonly FieldNode[]>,
+  isRoot = false,
 ): Step[] | undefined {
   const steps: Step[] = [];
   for (const [key, nodes] of fields) {
     const [node] = nodes;
     const field = node && fieldOf(parent, node.name.value);
-    const complete = field && completerOf(planning, field.type, nodes);
+    const below = field && belowOf(planning, field.type, nodes);
     // Assigned, `__proto__` would be no member of the answer.
-    if (!complete || parent.isTypeOf || key === '__proto__' || planning.left.steps-- === 0) return undefined;
-    steps.push({ ...planning, key, parent, field, node, nodes, givings: givingsOf(field, node), complete });
+    if (!below || parent.isTypeOf || key === '__proto__' || planning.left.steps-- === 0) return undefined;
+    const complete = completerOf(field.type, below, isRoot);
+    const givings = givingsOf(field, node);
+    steps.push({ ...planning, key, parent, field, node, nodes, givings, below, complete });
   }
   return steps;
 }
@@ -126,19 +132,22 @@ function stepsOf(
 const fieldOf = (parent: GraphQLObjectType, name: string): GraphQLField<unknown, unknown> | undefined =>
   name === TypeNameMetaFieldDef.name ? TypeNameMetaFieldDef : parent.getFields()[name];
 
-/** Undefined for a type that is not planned. */
-function completerOf(
+/** What is selected of a field's objects, nothing of a leaf; undefined for a type that is not planned. */
+function belowOf(
   planning: Planning,
-  type: GraphQLOutputType,
+  fieldType: GraphQLOutputType,
   nodes: readonly FieldNode[],
-): Complete | undefined {
-  if (isNonNullType(type)) return mapped(completerOf(planning, type.ofType, nodes), completeNonNull);
-  if (isListType(type)) return mapped(completerOf(planning, type.ofType, nodes), completeList(type.ofType));
-  if (isLeafType(type)) return completeLeaf(type);
+): readonly Step[] | undefined {
+  const type = getNamedType(fieldType);
+  if (isLeafType(type)) return [];
   if (!isObjectType(type) || type.name.startsWith('__')) return undefined;
-  const fields = collectSubfields(planning.schema, planning.fragments, {}, type, nodes);
-  return mapped(stepsOf(planning, type, fields), completeObject);
+  return stepsOf(planning, type, collectSubfields(planning.schema, planning.fragments, {}, type, nodes));
 }
 
-const mapped = <T, R>(value: T | undefined, map: (value: T) => R): R | undefined =>
-  value === undefined ? undefined : map(value);
+function completerOf(type: GraphQLOutputType, below: readonly Step[], isRoot: boolean): Complete {
+  if (isNonNullType(type)) return completeNonNull(completerOf(type.ofType, below, isRoot));
+  if (isListType(type)) return completeList(type.ofType)(completerOf(type.ofType, below, isRoot));
+  if (isLeafType(type)) return completeLeaf(type);
+  // Further down, it would have to be found again in what is around it.
+  return isRoot && isFixed(below) ? completeLasting(below) : completeObject(below);
+}

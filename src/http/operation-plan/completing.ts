@@ -1,5 +1,6 @@
 import { GraphQLError, type GraphQLLeafType, type GraphQLOutputType, type ResponsePath } from 'graphql';
 import { inspect } from 'graphql/jsutils/inspect.js';
+import { isWritten, writeList } from './written.js';
 import { failAt, isPromise, runAll, type Complete, type Run, type Step } from './running.js';
 
 /** Of a type with an exclamation mark. */
@@ -47,8 +48,10 @@ export const completeList =
       isPending ||= isPromise(completed);
       items.push(completed);
     }
-    return isPending ? Promise.all(items) : items;
+    return isPending ? Promise.all(items).then(asList) : asList(items);
   };
+
+const asList = (items: unknown[]): unknown => (items.some(isWritten) ? writeList(items) : items);
 
 interface Listing {
   run: Run;

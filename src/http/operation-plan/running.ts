@@ -40,6 +40,8 @@ export interface Step extends Planning {
   readonly node: FieldNode;
   readonly nodes: readonly FieldNode[];
   readonly givings: readonly Giving[] | undefined;
+  /** What is selected of its objects. */
+  readonly below: readonly Step[];
   readonly complete: Complete;
 }
 
@@ -139,14 +141,17 @@ function runStep(run: Run, step: Step, source: unknown, above: ResponsePath | un
 
 function resolve(run: Run, step: Step, source: unknown, path: ResponsePath): unknown {
   const { field } = step;
-  // What most fields are: a property, which needs nothing else.
-  if (!field.resolve && field.args.length === 0) {
+  if (isProperty(field)) {
     const property = isObject(source) ? source[field.name] : undefined;
     if (typeof property !== 'function') return property;
   }
   const resolver = field.resolve ?? defaultFieldResolver;
   return resolver(source, argumentsOf(step, run.variableValues), run.contextValue, infoOf(run, step, path));
 }
+
+/** What most fields are: it needs nothing else. */
+export const isProperty = ({ resolve: resolver, args }: GraphQLField<unknown, unknown>): boolean =>
+  !resolver && args.length === 0;
 
 const isObject = (source: unknown): source is Fields =>
   (typeof source === 'object' && source !== null) || typeof source === 'function';
