@@ -77,7 +77,7 @@ function steppedPlan(planned: Planned): Plan | undefined {
   return (contextValue, given) => {
     const variableValues = coerce(slots, given);
     if (!variableValues) return undefined;
-    const run: Run = { contextValue, variableValues, errors: [], nulled: undefined };
+    const run: Run = { contextValue, variableValues, errors: [], faults: 0, nulled: undefined };
     return respond(run, () => (isSerial ? runInTurn(run, steps) : runAll(run, steps, undefined, undefined)));
   };
 }

@@ -2,7 +2,8 @@ import { request as send } from 'node:http';
 import { ApolloServer } from '@apollo/server';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startApp, type TestApp } from '../harness/app.js';
-import { ownerOf, type Person } from '../harness/people.js';
+import { revoke } from '../harness/calls.js';
+import { join, ownerOf, roleId, type Person } from '../harness/people.js';
 import { logSink } from '../harness/secrets.js';
 import { sql } from '../harness/sql.js';
 import { until } from '../harness/until.js';
@@ -76,6 +77,8 @@ async function again(body: unknown, headers: Record<string, string> = {}): Promi
 const bearer = () => ({ authorization: `Bearer ${owner.access}` });
 const VERIFY =
   'query ($token: String!) { verifyToken(token: $token) { valid reason subject { id roles } expiresAt } }';
+const MANY =
+  'query ($r: [TokenVerificationRequest!]!) { verifyTokens(requests: $r) { valid reason subject { id roles permissions } } }';
 const NOWHERE = '00000000-0000-7000-8000-000000000000';
 type Row = [name: string, body: () => unknown, headers?: () => Record<string, string>];
 
@@ -173,6 +176,67 @@ const known: Row[] = [
       variables: {
         r: Array.from({ length: 100 }, (_, at) => ({ token: at % 2 ? owner.access : `none ${at}` })),
       },
+    }),
+  ],
+  [
+    'many questions about few tokens, of every kind',
+    () => ({
+      query:
+        'query ($r: [TokenVerificationRequest!]!, $t: String!) { verifyTokens(requests: $r) { __typename ok: valid reason sessionId issuer scopes expiresAt service { status } subject { ...S } } again: verifyTokens(requests: $r) { valid } one: verifyToken(token: $t) { subject { id } } } fragment S on Subject { id type username email role roles permissions externalId }',
+      variables: {
+        t: owner.access,
+        r: [
+          { token: owner.access },
+          { token: owner.access, requires: ['users:read'] },
+          { token: owner.access, requires: ['no:such'] },
+          { token: 'none' },
+          { token: `${owner.access.slice(0, -50)}${'x'.repeat(7)}${owner.access.slice(-43)}` },
+          { token: owner.access, serviceId: NOWHERE },
+          { token: owner.access, tokenOnly: true, serviceId: null },
+          { token: owner.access },
+        ],
+      },
+    }),
+  ],
+  [
+    'one question that is no list, and short answers',
+    () => ({
+      query:
+        'query ($r: [TokenVerificationRequest!]!) { verifyTokens(requests: $r) { subject { roles } valid } }',
+      variables: { r: { token: owner.access } },
+    }),
+  ],
+  ['no questions', () => ({ query: MANY, variables: { r: [] } })],
+  [
+    'questions whose accounts are looked up',
+    () => ({
+      query:
+        'query ($r: [TokenVerificationRequest!]!) { verifyTokens(requests: $r) { valid user { id username } } }',
+      variables: { r: [{ token: owner.access }, { token: 'none' }, { token: owner.access }] },
+    }),
+  ],
+  [
+    'variables inside of what is written out',
+    () => ({
+      query:
+        'query ($t: String!, $s: ID) { verifyTokens(requests: [{ token: $t }, { token: $t, serviceId: $s }]) { valid reason subject { id } } }',
+      variables: { t: owner.access, s: NOWHERE },
+    }),
+  ],
+  [
+    'directives among many questions',
+    () => ({
+      query:
+        'query ($r: [TokenVerificationRequest!]!, $y: Boolean!) { verifyTokens(requests: $r) { valid @skip(if: $y) reason } }',
+      variables: { r: [{ token: owner.access }, { token: 'none' }], y: true },
+    }),
+  ],
+  [
+    'many questions beside something that is refused',
+    () => ({
+      query:
+        'query ($r: [TokenVerificationRequest!]!) { users { totalCount } verifyTokens(requests: $r) { valid } }',
+      variables: { r: [{ token: owner.access }] },
     }),
   ],
   [
@@ -331,6 +395,48 @@ describe('a request that comes again', () => {
     const [first, ...rest] = await again(body(), headers?.());
     expect(rest.map(({ wasLong }) => wasLong)).toEqual([true, true, true]);
     for (const { text } of rest) expect(text).toBe(first?.text);
+  });
+
+  it('is answered as things are by then, whatever was answered before', async () => {
+    const [ana, bob] = [await join(app), await join(app)];
+    const question = {
+      query: MANY,
+      variables: { r: [ana, bob, ana, owner].map(({ access }) => ({ token: access })) },
+    };
+    await again(question);
+    const answers: string[] = [];
+    const look = async () => {
+      const short = await post(JSON.stringify(question));
+      const asked = await post(JSON.stringify({ ...question, extensions: {} }));
+      expect([short.wasLong, asked.wasLong]).toEqual([false, true]);
+      expect(short.text).toBe(asked.text);
+      answers.push(
+        [...short.text.matchAll(/"reason":"?(\w+)|"roles":\["(\w+)/g)]
+          .flatMap(([, ...found]) => found.filter((one) => one && one !== 'null'))
+          .join(' '),
+      );
+    };
+    await look();
+    await app.graphql(
+      'mutation ($u: ID!, $r: [ID!]!) { setUserRoles(userId: $u, roleIds: $r) { id } }',
+      { u: bob.id, r: [await roleId(app, owner, 'STAFF')] },
+      { bearer: owner.access },
+    );
+    await look();
+    await revoke(app, ana.refresh);
+    await look();
+    await app.graphql(
+      'mutation ($u: ID!) { suspendUser(id: $u, reason: "A reason.") { id } }',
+      { u: bob.id },
+      { bearer: owner.access },
+    );
+    await look();
+    expect(answers).toEqual([
+      'USER USER USER OWNER',
+      'USER STAFF USER OWNER',
+      'REVOKED STAFF REVOKED OWNER',
+      'REVOKED SUBJECT_DISABLED REVOKED OWNER',
+    ]);
   });
 
   it('while something is broken is answered and logged the same', async () => {

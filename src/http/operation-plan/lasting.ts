@@ -17,9 +17,9 @@ export function completeLasting(steps: readonly Step[]): Complete {
     if (!(value instanceof Lasting)) return complete(run, step, path, value);
     const known = value.written;
     if (known?.by === steps) return known;
-    const faults = run.errors.length;
+    const { faults } = run;
     const completed = complete(run, step, path, value);
-    if (isPromise(completed) || run.errors.length > faults) return completed;
+    if (isPromise(completed) || run.faults > faults) return completed;
     const written = new Written(JSON.stringify(completed), steps);
     if (written.text.length <= LONGEST) value.written = written;
     return written;

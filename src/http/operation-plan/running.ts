@@ -53,6 +53,8 @@ export interface Run {
   readonly contextValue: unknown;
   readonly variableValues: Record<string, unknown>;
   readonly errors: GraphQLError[];
+  /** How often something went wrong, told or not. */
+  faults: number;
   /** Places that have become null for an error; what goes wrong below them is not told as well. */
   nulled: Set<ResponsePath | undefined> | undefined;
 }
@@ -184,6 +186,7 @@ export function failAt(
 }
 
 function note(run: Run, error: GraphQLError, path: ResponsePath | undefined): void {
+  run.faults++;
   const nulled = (run.nulled ??= new Set());
   for (let place = path; place !== undefined; place = place.prev) if (nulled.has(place)) return;
   if (nulled.has(undefined)) return;

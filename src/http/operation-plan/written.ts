@@ -22,4 +22,4 @@ export const isWritten = (value: unknown): value is Written => value instanceof 
 
 /** Undefined for what JSON has no word for, whatever the type of `stringify` says. */
 const textOf = (value: unknown): string | undefined =>
-  isWritten(value) ? value.text : (JSON.stringify(value) as string | undefined);
+  isWritten(value) ? value.text : JSON.stringify(value);
