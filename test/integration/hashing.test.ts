@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ask, startApp, testEnvironment, type TestApp } from '../harness/app.js';
@@ -23,23 +24,51 @@ const newcomers = (before: Child[]) =>
 
 const tries = (door: TestApp, login = 'nobody-at-all') => signIn(door, login, 'wrong-password');
 
+const isLinux = process.platform === 'linux';
+
+/** Threads of this process that let everything else go first. */
+const modestThreads = () =>
+  readdirSync('/proc/self/task').filter((thread) => {
+    const fields = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').replace(/^.*\) /, '');
+    return fields.split(' ')[16] === '19';
+  });
+
+(isLinux ? describe : describe.skip)('a thread that hashes', () => {
+  it('lets everything else go first, the service itself included, and ends with it', async () => {
+    const own = getPriority();
+    const before = modestThreads();
+    const children = hashersOf(process.pid);
+    const one = await app.replica({ PASSWORD_HASH_PROCESSES: '1' });
+    await tries(one);
+    expect(modestThreads()).toHaveLength(before.length + 1);
+    expect(getPriority()).toBe(own);
+    expect(newcomers(children)).toEqual([]);
+    await one.close();
+    await until('the thread is gone', () => modestThreads().length === before.length);
+  });
+});
+
+/** A service that hashes at a higher cost than accounts were hashed at: what it checks then is timed, which processes do. */
+const dearer = (more: Record<string, string> = {}) => app.replica({ PASSWORD_HASH_COST: '11', ...more });
+
 describe('a process that hashes', () => {
   it('lets everything else go first, and knows no secret of the service', async () => {
     const before = hashersOf(process.pid);
-    const one = await app.replica();
-    await tries(one);
-    const [hasher] = await until('it is there', () => newcomers(before));
+    const one = await dearer();
+    await tries(one, app.owner.username);
+    const [hasher] = await until('it is there', () => nonEmpty(newcomers(before)));
     expect(hasher?.nice).toBe(19);
-    if (process.platform === 'linux') {
+    if (isLinux) {
       const environment = readFileSync(`/proc/${hasher?.pid ?? 0}/environ`, 'utf8');
       expect(environment.replace(/\0/g, ' ')).toMatch(/^(NODE_\w+=\w+ ?)*$/);
     }
   });
 
   it('may be killed while it hashes: another one does the work, and nobody notices', async () => {
+    const ana = await join(app);
     const before = hashersOf(process.pid);
-    const one = await app.replica({ PASSWORD_HASH_PROCESSES: '1' });
-    const ana = await join(one);
+    const one = await dearer({ PASSWORD_HASH_PROCESSES: '1' });
+    await tries(one, app.owner.username);
     const [hasher] = newcomers(before);
     process.kill(hasher!.pid, 'SIGSTOP');
     const answer = signIn(one, ana.username, ana.password);
@@ -50,9 +79,10 @@ describe('a process that hashes', () => {
   });
 
   it('that dies again over the same password leaves no one waiting', async () => {
+    const ana = await join(app);
     const before = hashersOf(process.pid);
-    const one = await app.replica({ PASSWORD_HASH_PROCESSES: '1', PASSWORD_HASH_COST: '14' });
-    const answer = tries(one);
+    const one = await dearer({ PASSWORD_HASH_PROCESSES: '1', PASSWORD_HASH_COST: '14' });
+    const answer = tries(one, ana.username);
     const [first] = await until('the first is there', () => nonEmpty(newcomers(before)));
     process.kill(first!.pid, 'SIGKILL');
     const [second] = await until('the second is there', () =>
@@ -60,17 +90,19 @@ describe('a process that hashes', () => {
     );
     process.kill(second!.pid, 'SIGKILL');
     expect(codeOf(await answer)).toBe('SERVICE_UNAVAILABLE');
-    expect(codeOf(await signIn(one, app.owner.username, app.owner.password))).toBeUndefined();
+    expect(codeOf(await signIn(one, ana.username, ana.password))).toBeUndefined();
   });
 
-  it.each(['SIGKILL', 'SIGTERM'] as const)(
-    'ends with a service that got %s',
-    async (signal) => {
-      const { env, drop } = await testEnvironment();
-      const program = await startProgram(env);
-      // The password of the first owner was hashed; its process stays.
+  it('ends with a service that is told to, and with one that is killed', async () => {
+    const { env, drop } = await testEnvironment();
+    // Its first owner has a password of the least cost from now on.
+    const first = await startProgram(env);
+    first.signal('SIGTERM');
+    await first.ended;
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      const program = await startProgram({ ...env, PASSWORD_HASH_COST: '11' });
       await ask(program.url, 'mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }', {
-        input: { login: env['OWNER_USERNAME'], password: env['OWNER_PASSWORD'] },
+        input: { login: env['OWNER_USERNAME'], password: `not ${env['OWNER_PASSWORD']}` },
       });
       const hashers = hashersOf(program.pid);
       expect(hashers.length).toBeGreaterThan(0);
@@ -78,10 +110,9 @@ describe('a process that hashes', () => {
       program.signal(signal);
       await program.ended;
       await until('no hasher is left', () => hashers.every(({ pid }) => !isAlive(pid)));
-      await drop();
-    },
-    60_000,
-  );
+    }
+    await drop();
+  }, 60_000);
 });
 
 const nonEmpty = <T>(list: T[]): T[] | undefined => (list.length > 0 ? list : undefined);

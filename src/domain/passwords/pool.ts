@@ -1,13 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
-import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { AuthError } from '../../errors.js';
 import { silentMeters, type Meters } from '../meters.js';
 import { within } from '../tracing.js';
-import { HASHER } from './place.js';
+import { startHasher, type HashAnswer, type Hasher } from './hashers.js';
 import type { HashResult, HashWork } from './work.js';
 
 /** Longest that a newcomer may have to wait for a hash, in milliseconds; beyond that they are told to come back. */
@@ -19,7 +17,7 @@ const ALWAYS_WAITING = 32;
  * take from everything else the time that it needs to be served.
  */
 const REFUSAL_DELAY_MS = { min: 500, max: 1500 };
-/** A process that has not answered by then never will; in milliseconds. */
+/** A hasher that has not answered by then never will; in milliseconds. */
 const DEADLINE_MS = 30_000;
 /** What bcrypt takes for each of its 2^cost rounds, in milliseconds, until it is known better. */
 const ROUND_MS = 0.06;
@@ -42,11 +40,11 @@ export interface Place extends Hashing {
   release(): void;
 }
 
-/** Where all hashing happens: processes of the lowest priority, a bounded number of them, with a bounded queue. */
+/** Where all hashing happens: hashers of the lowest priority, a bounded number of them, with a bounded queue. */
 export interface HashPool extends Hashing {
   /** Takes a place before anything else is done for somebody. @throws {AuthError} RATE_LIMITED when too many wait */
   reserve(): Promise<Place>;
-  /** How much there is to do now: who waits, places that are taken included, and how many processes work, of how many. */
+  /** How much there is to do now: who waits, places that are taken included, and how many hashers work, of how many. */
   load(): { waiting: number; busy: number; size: number };
   close(): void;
 }
@@ -59,7 +57,7 @@ interface Job {
   tries: number;
 }
 
-/** A job in the hands of a process. */
+/** A job in the hands of a hasher. */
 interface Task {
   readonly job: Job;
   readonly startedAt: number;
@@ -73,8 +71,8 @@ interface Pool {
   readonly waiting: Job[];
   /** Places that are taken and not used yet. */
   reserved: number;
-  /** Every process there is, with what it is at. */
-  readonly hashers: Map<ChildProcess, Task | undefined>;
+  /** Every hasher there is, with what it is at. */
+  readonly hashers: Map<Hasher, Task | undefined>;
   averageMs: number;
   isClosed: boolean;
 }
@@ -86,7 +84,7 @@ interface PoolDeps {
   meters?: Meters;
 }
 
-/** Opens a pool of at most `size` processes, each started when it is first needed. */
+/** Opens a pool of at most `size` hashers, each started when it is first needed. */
 export function openHashPool({ size, cost, log, meters = silentMeters }: PoolDeps): HashPool {
   const pool: Pool = {
     size,
@@ -167,58 +165,35 @@ async function refusal(pool: Pool): Promise<AuthError> {
 /** Gives what waits to those who are free, and starts another process where none is and there may be one more. */
 function pump(pool: Pool): void {
   while (pool.waiting.length > 0 && !pool.isClosed) {
-    const hasher = freeOf(pool) ?? (pool.hashers.size < pool.size ? startHasher(pool) : undefined);
+    const hasher = freeOf(pool) ?? (pool.hashers.size < pool.size ? hire(pool) : undefined);
     const job = hasher && pool.waiting.shift();
     if (!job) return;
     give(pool, hasher, job);
   }
 }
 
-function freeOf({ hashers }: Pool): ChildProcess | undefined {
+function freeOf({ hashers }: Pool): Hasher | undefined {
   for (const [hasher, task] of hashers) if (!task) return hasher;
   return undefined;
 }
 
-/** It inherits neither settings nor streams: what it is to hash arrives on its channel, and no secret by any other way. */
-function startHasher(pool: Pool): ChildProcess {
-  const hasher = fork(HASHER, [], {
-    execArgv: ['--v8-pool-size=0'],
-    env: {},
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+function hire(pool: Pool): Hasher {
+  const hasher = startHasher({
+    answered: (answer) => settle(pool, hasher, answer),
+    ended: (exitCode, signal = null) => bury(pool, hasher, { exitCode, signal }),
   });
   pool.hashers.set(hasher, undefined);
-  yieldToAll(hasher);
-  hasher.on('message', (answer: Answer) => settle(pool, hasher, answer));
-  hasher.once('error', () => bury(pool, hasher));
-  hasher.once('exit', () => bury(pool, hasher));
-  // What holds the service up is its server.
-  hasher.unref();
-  hasher.channel?.unref();
   return hasher;
 }
 
-/** From its first instruction on; what it does about that itself comes a moment later. */
-function yieldToAll({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW);
-  } catch {
-    // It has ended already, or priorities may not be set here.
-  }
-}
-
-interface Answer {
-  result?: HashResult;
-}
-
-function give(pool: Pool, hasher: ChildProcess, job: Job): void {
+function give(pool: Pool, hasher: Hasher, job: Job): void {
   job.tries++;
-  const deadline = setTimeout(() => hasher.kill('SIGKILL'), DEADLINE_MS).unref();
+  const deadline = setTimeout(() => hasher.kill(), DEADLINE_MS).unref();
   pool.hashers.set(hasher, { job, startedAt: performance.now(), deadline });
-  // Were the process gone meanwhile, its exit says so.
-  hasher.send(job.work, () => undefined);
+  hasher.ask(job.work);
 }
 
-function settle(pool: Pool, hasher: ChildProcess, { result }: Answer): void {
+function settle(pool: Pool, hasher: Hasher, { result }: HashAnswer): void {
   const task = pool.hashers.get(hasher);
   if (!task) return;
   clearTimeout(task.deadline);
@@ -231,12 +206,11 @@ function settle(pool: Pool, hasher: ChildProcess, { result }: Answer): void {
   pump(pool);
 }
 
-/** A process has ended, or could not start; what it was at is tried once more by another. */
-function bury(pool: Pool, hasher: ChildProcess): void {
+/** A hasher has ended, or could not start; what it was at is tried once more by another. */
+function bury(pool: Pool, hasher: Hasher, how: { exitCode: number | null; signal: string | null }): void {
   const task = pool.hashers.get(hasher);
   if (!pool.hashers.delete(hasher) || pool.isClosed) return;
-  const { exitCode, signalCode } = hasher;
-  pool.log.error({ exitCode, signal: signalCode }, 'a hashing process has ended unexpectedly');
+  pool.log.error(how, 'a hasher has ended unexpectedly');
   clearTimeout(task?.deadline);
   if (task && task.job.tries < 2) pool.waiting.unshift(task.job);
   else task?.job.reject(new AuthError('SERVICE_UNAVAILABLE'));
@@ -249,6 +223,6 @@ function closePool(pool: Pool): void {
   for (const { deadline } of tasks) clearTimeout(deadline);
   for (const job of [...pool.waiting.splice(0), ...tasks.map((task) => task.job)])
     job.reject(new AuthError('SERVICE_UNAVAILABLE'));
-  for (const hasher of pool.hashers.keys()) hasher.kill('SIGKILL');
+  for (const hasher of pool.hashers.keys()) hasher.kill();
   pool.hashers.clear();
 }

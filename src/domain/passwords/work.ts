@@ -18,7 +18,11 @@ export type HashResult = string | boolean;
 
 const BCRYPT = /^\$2[aby]\$(\d\d)\$.{53}$/;
 
-/** Does the work, in this thread: for a process that does nothing else. */
+/** Whether it is one bcrypt hash of the usual cost or more: nothing is measured, and no memory worth mentioning taken. */
+export const isPlain = (work: HashWork): boolean =>
+  work.kind === 'make' || Number(BCRYPT.exec(work.hash)?.[1] ?? 0) >= work.cost;
+
+/** Does the work, in this thread: for one that does nothing else, and in a process that does nothing else unless it {@link isPlain}. */
 export async function doWork(work: HashWork): Promise<HashResult> {
   if (work.kind === 'make') return bcrypt.hashSync(work.input, work.cost);
   const { inputs, hash, cost } = work;

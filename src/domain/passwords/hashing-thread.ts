@@ -1,0 +1,32 @@
+// A thread that hashes and does nothing else, at the lowest priority: whatever else the machine has to do goes first. On Linux a
+// priority is a thread's own, though the call speaks of processes (setpriority(2)). What may take memory without measure, and what
+// is timed by its processor time, it leaves to a process of its own, which may be killed without harm to the service.
+import { constants, setPriority } from 'node:os';
+import { parentPort } from 'node:worker_threads';
+import { startProcess, type HashAnswer, type Hasher } from './hashers.js';
+import type { HashWork } from './work.js';
+
+try {
+  setPriority(constants.priority.PRIORITY_LOW);
+} catch {
+  // Where priorities may not be set, it hashes all the same.
+}
+
+const loading = import('./work.js');
+const answer = (given: HashAnswer) => parentPort?.postMessage(given);
+let other: Hasher | undefined;
+
+/** Kept, as a check that waits for it to start would take longer than others. Where it dies, this thread does: another one tries again. */
+function leave(work: HashWork): void {
+  other ??= startProcess({ answered: answer, ended: () => process.exit(1) });
+  other.ask(work);
+}
+
+parentPort?.on('message', (work: HashWork) => {
+  loading
+    .then(async ({ doWork, isPlain }) => {
+      if (isPlain(work)) answer({ result: await doWork(work) });
+      else leave(work);
+    })
+    .catch(() => answer({}));
+});
