@@ -3,7 +3,7 @@
 // is timed by its processor time, it leaves to a process of its own, which may be killed without harm to the service.
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { startProcess, type HashAnswer, type Hasher } from './hashers.js';
+import type { HashAnswer, Hasher } from './hashers.js';
 import type { HashWork } from './work.js';
 
 try {
@@ -14,19 +14,25 @@ try {
 
 const loading = import('./work.js');
 const answer = (given: HashAnswer) => parentPort?.postMessage(given);
-let other: Hasher | undefined;
+let other: Promise<Hasher> | undefined;
+
+/** Loaded where it is needed: it takes memory of each thread. */
+async function openProcess(): Promise<Hasher> {
+  const { startProcess } = await import('./hashers.js');
+  return startProcess({ answered: answer, ended: () => process.exit(1) });
+}
 
 /** Kept, as a check that waits for it to start would take longer than others. Where it dies, this thread does: another one tries again. */
-function leave(work: HashWork): void {
-  other ??= startProcess({ answered: answer, ended: () => process.exit(1) });
-  other.ask(work);
+async function leave(work: HashWork): Promise<void> {
+  const hasher = await (other ??= openProcess());
+  hasher.ask(work);
 }
 
 parentPort?.on('message', (work: HashWork) => {
   loading
     .then(async ({ doWork, isPlain }) => {
       if (isPlain(work)) answer({ result: await doWork(work) });
-      else leave(work);
+      else await leave(work);
     })
     .catch(() => answer({}));
 });
