@@ -27,12 +27,13 @@ export {
   updateProfile,
 } from './accounts/manage.js';
 export { moveAddress, takeAddressBack } from './accounts/move.js';
-export { requireFree } from './accounts/names.js';
+export { keysOf, requireFree, tellTaken } from './accounts/names.js';
 export {
   lookupKey,
   ownNames,
   readInvitedProfile,
   readNewProfile,
+  type NewProfile,
   type ProfileDeps,
   type ProfileInput,
 } from './accounts/profile.js';

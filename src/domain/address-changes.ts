@@ -129,6 +129,10 @@ export async function findReserving(
   return except === undefined ? found : found.whereNot({ userId: except });
 }
 
+/** The same in SQL, of email_changes: whether the address with this key is kept for somebody. */
+export const isReserving = (emailKey: string): string =>
+  `old_email_key = ${emailKey} and changed_at is not null and undone_at is null and undo_expires_at > now()`;
+
 /** Forgets changes that can be undone no more. */
 export async function purgeAddressChanges({ db }: { db: Knex }): Promise<void> {
   await EmailChangeModel.query(db).where('undoExpiresAt', '<', db.raw("now() - interval '1 day'")).delete();

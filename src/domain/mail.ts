@@ -6,14 +6,14 @@ import type { Unit } from '../db/transaction.js';
 import { AuthError } from '../errors.js';
 import { newId } from './ids.js';
 import { charge, type Limiters } from './limits.js';
-import { issueOneTimeToken } from './one-time.js';
+import { issueOneTimeToken, makeOneTimeSecret, type Purpose } from './one-time.js';
 import type { Facts, MailName } from './mail/kinds.js';
-import { sealBody, type Postman } from './mail/postman.js';
+import { sealBody, type Letter, type Postman } from './mail/postman.js';
 import type { Mail, MailTemplates } from './mail/templates.js';
 
 export { escapeHtml } from './mail/escape.js';
 export { findInMailbox, listMailbox, type KeptMail } from './mail/mailbox.js';
-export { openPostman, type Postman } from './mail/postman.js';
+export { openPostman, type Letter, type Postman } from './mail/postman.js';
 export { openTemplates, type MailTemplates } from './mail/templates.js';
 
 export interface MailDeps {
@@ -43,6 +43,15 @@ const linkTo = ({ config }: MailDeps, page: string, token: string) =>
 export async function sendVerification(deps: MailDeps, unit: Unit, user: UserModel): Promise<void> {
   const token = await issueOneTimeToken(unit, 'verify-email', user.id, VERIFICATION_LIFE_SECONDS);
   await send(deps, unit, user, 'verify-email', { link: linkTo(deps, 'verify-email', token) });
+}
+
+/** A mail with a link in it, and the secret of that link, for a statement that writes both together with the account that they are about. */
+export function writeVerification(deps: MailDeps, to: Addressee) {
+  const { text, secretHash } = makeOneTimeSecret();
+  const facts = { link: linkTo(deps, 'verify-email', text) };
+  const mail = writeMail(deps, to, deps.templates.write('verify-email', to.firstName, facts));
+  const secret = { id: newId(), purpose: 'verify-email' satisfies Purpose, secretHash };
+  return { mail, secret: { ...secret, lifeSeconds: VERIFICATION_LIFE_SECONDS } };
 }
 
 /** Puts a link that sets a forgotten password anew into the outbox; earlier ones are void. */
@@ -235,10 +244,15 @@ async function send<N extends MailName>(
 }
 
 async function post(deps: MailDeps, unit: Unit, to: Addressee, mail: Mail): Promise<void> {
-  const [id, recipient] = [newId(), to.email];
-  const bodySealed = sealBody(deps.config, { id, recipient }, mail);
-  await atOnce(unit.trx, POST, [id, to.id, recipient, mail.subject, bodySealed]);
+  const { id, recipient, subject, bodySealed } = writeMail(deps, to, mail);
+  await atOnce(unit.trx, POST, [id, to.id, recipient, subject, bodySealed]);
   unit.afterCommit(() => deps.postman.collect());
+}
+
+/** As it waits: its words under seal. */
+function writeMail({ config }: MailDeps, { email: recipient }: Addressee, mail: Mail): Letter {
+  const id = newId();
+  return { id, recipient, subject: mail.subject, bodySealed: sealBody(config, { id, recipient }, mail) };
 }
 
 const POST: Statement = {

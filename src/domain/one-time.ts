@@ -23,9 +23,15 @@ export async function issueOneTimeToken(
   lifeSeconds: number,
   id = newId(),
 ): Promise<string> {
-  const token = randomBytes(32).toString('base64url');
-  await atOnce(unit.trx, ISSUE, [id, purpose, userId, digest(token), lifeSeconds]);
-  return token;
+  const { text, secretHash } = makeOneTimeSecret();
+  await atOnce(unit.trx, ISSUE, [id, purpose, userId, secretHash, lifeSeconds]);
+  return text;
+}
+
+/** A secret of 256 bits, and what is kept of it. */
+export function makeOneTimeSecret(): { text: string; secretHash: Buffer } {
+  const text = randomBytes(32).toString('base64url');
+  return { text, secretHash: digest(text) };
 }
 
 const ISSUE: Statement = {

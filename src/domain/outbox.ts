@@ -1,11 +1,14 @@
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
+import { atOnce } from '../db/at-once.js';
 import type { Duty } from '../db/standing.js';
 
 /** Takes what waits in a table and hands it over, as often as it takes. */
-export interface Outbox {
+export interface Outbox<T extends Parcel = never> {
   /** Looks soon. */
   collect(): void;
+  /** Hands over one that was leased by {@link leasedAtBirth}, without looking for it. @param leasedAtMs before that, by `performance.now()` */
+  takeOver(parcel: T, leasedAtMs: number): void;
   close(): Promise<void>;
 }
 
@@ -37,18 +40,50 @@ export interface Route<T extends Parcel> {
 const LOOK_EVERY_MS = 15_000;
 /** A parcel that is being handed over is nobody else's for so long; a crash in between means it goes out once more. */
 const LEASE_SECONDS = 60;
+/** What has waited longer for its turn is left to the next who looks, when its lease is over: handing it over takes time, too. */
+const LONGEST_IN_HAND_MS = 30_000;
 const LONGEST_WAIT_SECONDS = 3600;
 const BATCH = 10;
 /** After so many tries, more than a day, a parcel is given up: it is of no use to anybody by then. */
 const MOST_TRIES = 40;
 
+const TABLES = {
+  mailOutbox: 'mail_outbox',
+  outbox: 'outbox',
+  webhookDeliveries: 'webhook_deliveries',
+} as const;
+
+/**
+ * In SQL, `next_try_at` and `tries` of a parcel that whoever writes it will hand over: leased, unless an earlier one is in
+ * its lane. All are texts of places.
+ */
+export const leasedAtBirth = (table: 'mailOutbox', lane: 'recipient', id: string, inLane: string): string => `
+  select now() + ${LEASE_SECONDS} * (tries * interval '1 second') as next_try_at, tries
+  from (select case when exists (
+    select from ${TABLES[table]} where ${lane} = ${inLane} and id < ${id}) then 0 else 1 end as tries) as lease`;
+
+/** A parcel that is leased to this process. */
+interface InHand<T> {
+  readonly parcel: T;
+  readonly leasedAtMs: number;
+}
+
+const isFresh = ({ leasedAtMs }: InHand<unknown>) => performance.now() - leasedAtMs < LONGEST_IN_HAND_MS;
+
 /** Starts delivering. Any number of processes may do so at once: each parcel is leased to one of them. */
-export function openOutbox<T extends Parcel>({ db, duty, log }: OutboxDeps, route: Route<T>): Outbox {
+export function openOutbox<T extends Parcel>({ db, duty, log }: OutboxDeps, route: Route<T>): Outbox<T> {
   let running: Promise<void> | undefined;
   const state = { again: false, closed: false };
-  const isWanted = () => state.again && !state.closed;
+  const inHand: InHand<T>[] = [];
+  const isWanted = () => (state.again || inHand.length > 0) && !state.closed;
+  const handOverAll = async () => {
+    for (let one = inHand.shift(); one; one = state.closed ? undefined : inHand.shift())
+      if (isFresh(one)) later(await handOver(db, log, route, one.parcel));
+  };
   const round = async () => {
     while (isWanted()) {
+      await handOverAll();
+      if (!state.again) continue;
       state.again = false;
       for (
         let batch = await lease(db, route);
@@ -59,12 +94,19 @@ export function openOutbox<T extends Parcel>({ db, duty, log }: OutboxDeps, rout
       }
     }
   };
-  const collect = () => {
-    state.again = true;
+  const run = () => {
     if (state.closed || running) return;
     running = round()
       .catch((error: unknown) => log.warn({ err: error }, `what waits in ${route.table} could not be read`))
-      .finally(() => (running = undefined));
+      .finally(() => {
+        running = undefined;
+        // What came after the last look.
+        if (isWanted()) run();
+      });
+  };
+  const collect = () => {
+    state.again = true;
+    run();
   };
   const later = (seconds: number | undefined) => {
     if (seconds !== undefined && seconds * 1000 < LOOK_EVERY_MS) setTimeout(collect, seconds * 1000).unref();
@@ -73,12 +115,31 @@ export function openOutbox<T extends Parcel>({ db, duty, log }: OutboxDeps, rout
   collect();
   return {
     collect,
+    takeOver(parcel, leasedAtMs) {
+      inHand.push({ parcel, leasedAtMs });
+      run();
+    },
     async close() {
       state.closed = true;
       clearInterval(timer);
       await running;
+      await giveBack(db, route, inHand);
     },
   };
+}
+
+/** What this process has leased and does not come to any more is anybody's at once. */
+async function giveBack<T extends Parcel>(
+  db: Knex,
+  { table }: Route<T>,
+  inHand: readonly InHand<T>[],
+): Promise<void> {
+  const ids = inHand.filter(isFresh).map(({ parcel }) => parcel.id);
+  if (ids.length === 0) return;
+  await db(table)
+    .whereIn('id', ids)
+    .update({ nextTryAt: db.raw('now()') })
+    .catch(() => undefined);
 }
 
 async function lease<T extends Parcel>(db: Knex, { table, lane }: Route<T>): Promise<T[]> {
@@ -120,7 +181,8 @@ async function handOver<T extends Parcel>(
     }
     log.error(about, `a ${what} could not be handed over for more than a day; it is given up`);
   }
-  await db(table).where({ id: parcel.id }).delete();
+  const name = TABLES[table];
+  await atOnce(db, { name: `forget_${name}`, text: `delete from ${name} where id = $1` }, [parcel.id]);
   return undefined;
 }
 

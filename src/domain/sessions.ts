@@ -25,7 +25,14 @@ export {
 } from './sessions/assurance.js';
 export { endSessions } from './sessions/end.js';
 export { completeTokens, endOf, type Opened, type Tokens } from './sessions/open.js';
-export { openAtOnce, type Checked } from './sessions/open-at-once.js';
+export {
+  beginSession,
+  openAtOnce,
+  OPENING,
+  rolesOf,
+  type Checked,
+  type OpenedRow,
+} from './sessions/open-at-once.js';
 export {
   findSessionByRefreshToken,
   findUsableRefreshToken,

@@ -1,28 +1,26 @@
 import { transaction } from '../db/transaction.js';
 import { AuthError, conflict, type FieldError } from '../errors.js';
 import {
-  createAccount,
   findByLogin,
   lookupKey,
   readNewProfile,
   requireFree,
   statusOf,
+  type NewProfile,
   type ProfileInput,
 } from './accounts.js';
-import { record } from './audit.js';
 import type { Client } from './client.js';
-import { countMail, sendSignUpNotice, sendVerification } from './mail.js';
+import { countMail, sendSignUpNotice } from './mail.js';
 import { hashPassword } from './passwords.js';
 import { inTheSameTime } from './same-time.js';
 import { completeTokens } from './sessions.js';
-import { enter, type SignedUp, type SignInDeps } from './signin.js';
+import type { SignedUp, SignInDeps } from './signin.js';
+import { enrolAtOnce } from './signup/enrol.js';
 import { within } from './tracing.js';
 
 export interface SignUpInput extends ProfileInput {
   password: string;
 }
-
-type NewProfile = ReturnType<typeof readNewProfile>;
 
 /**
  * Opens an account and signs it in, unless the deployment wants its email address confirmed first: there an address that
@@ -93,19 +91,7 @@ async function open(
   passwordHash: string,
   client: Client,
 ): Promise<SignedUp> {
-  const opened = await transaction(deps.db, async (unit) => {
-    const user = await createAccount(unit, profile, passwordHash, deps.catalogue.defaultRole);
-    await record(unit.trx, client, {
-      type: 'account.created',
-      actor: user.id,
-      subject: user.id,
-      details: { by: 'sign-up' },
-    });
-    await sendVerification(deps, unit, user);
-    return deps.config.accounts.requireEmailVerification
-      ? undefined
-      : enter(deps, unit, user.id, client, ['pwd']);
-  });
+  const opened = await enrolAtOnce(deps, { profile, passwordHash, client });
   return opened
     ? { kind: 'tokens', tokens: await completeTokens(deps, opened) }
     : { kind: 'unverified', email: profile.email };

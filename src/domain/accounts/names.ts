@@ -1,28 +1,30 @@
 import type { Knex } from 'knex';
-import { UserModel } from '../../db/models/user.js';
+import { atOnce, type Statement } from '../../db/at-once.js';
 import { AuthError, conflict } from '../../errors.js';
-import { findReserving } from '../address-changes.js';
+import { isReserving } from '../address-changes.js';
 import { NO_ID } from '../ids.js';
 import { lookupKey, type Profile } from './profile.js';
+
+const TAKEN: Statement = {
+  name: 'names_taken',
+  text: `
+    select exists (select from users where email_key = $1 and id <> $3)
+      or exists (select from email_changes where ${isReserving('$1')} and user_id <> $3) as email,
+      exists (select from users where username_key = $2 and id <> $3) as username`,
+};
 
 /** An address that somebody may yet take back is taken. @throws {AuthError} CONFLICT naming every one of the two that is taken */
 export async function requireFree(
   db: Knex,
   profile: Pick<Profile, 'email' | 'username'>,
-  except?: string,
+  except = NO_ID,
 ): Promise<void> {
-  const keys = keysOf(profile);
-  const taken = await UserModel.query(db)
-    .where((either) => {
-      void either
-        .where({ emailKey: keys.emailKey ?? null })
-        .orWhere({ usernameKey: keys.usernameKey ?? null });
-    })
-    .whereNot({ id: except ?? NO_ID });
-  const reserving = keys.emailKey === undefined ? [] : await findReserving(db, [keys.emailKey], except);
+  const { emailKey = null, usernameKey = null } = keysOf(profile);
+  const values = [emailKey, usernameKey, except];
+  const [taken] = await atOnce<{ email: boolean; username: boolean }>(db, TAKEN, values);
   const fields = [
-    ...(taken.some((user) => user.emailKey === keys.emailKey) || reserving.length > 0 ? [EMAIL_TAKEN] : []),
-    ...(taken.some((user) => user.usernameKey === keys.usernameKey) ? [USERNAME_TAKEN] : []),
+    ...(taken?.email === true ? [EMAIL_TAKEN] : []),
+    ...(taken?.username === true ? [USERNAME_TAKEN] : []),
   ];
   if (fields[0]) throw new AuthError('CONFLICT', { message: fields[0].message, fields });
 }

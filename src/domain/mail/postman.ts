@@ -10,19 +10,22 @@ import { seal, unseal } from '../sealing.js';
 import { keepInMailbox } from './mailbox.js';
 import type { Mail } from './templates.js';
 
+/** A mail in the outbox, its words under seal. */
+export type Letter = Pick<MailModel, 'id' | 'recipient' | 'subject' | 'bodySealed'>;
+
 /** Takes mail out of the outbox and hands it over. */
-export type Postman = Outbox;
+export type Postman = Outbox<MailModel>;
 
 /** Well within the lease, in milliseconds. */
 const SMTP_TIMEOUTS = { connectionTimeout: 5000, greetingTimeout: 5000, socketTimeout: 10_000 };
 
 /** A mail as it leaves. */
-interface Letter extends Mail {
+interface Opened extends Mail {
   id: string;
   recipient: string;
   createdAt: Date;
 }
-type Deliver = (letter: Letter) => Promise<void>;
+type Deliver = (mail: Opened) => Promise<void>;
 
 /** Starts delivering: by SMTP where SMTP_URL is set, else as .eml files in the mail folder of the data directory. */
 export function openPostman(deps: OutboxDeps & { config: Config }): Postman {
@@ -34,7 +37,7 @@ export function openPostman(deps: OutboxDeps & { config: Config }): Postman {
   const sealed = openOutbox<MailModel>(deps, {
     ...route,
     table: 'mailOutbox',
-    deliver: async (mail) => deliver(openLetter(config, mail)),
+    deliver: async (letter) => deliver(openLetter(config, letter)),
   });
   // What the version before has written, or writes beside this one.
   const clear = openOutbox<OutboxModel>(deps, {
@@ -43,7 +46,7 @@ export function openPostman(deps: OutboxDeps & { config: Config }): Postman {
     deliver: async ({ bodyText: text, bodyHtml: html, ...mail }) => deliver({ ...mail, text, html }),
   });
   return {
-    collect: () => sealed.collect(),
+    ...sealed,
     close: async () => {
       await Promise.all([sealed.close(), clear.close()]);
     },
@@ -62,12 +65,12 @@ export function sealBody(
   return seal(encryptionKeys, purposeOf(of), Buffer.from(JSON.stringify({ text, html })));
 }
 
-function openLetter({ encryptionKeys }: Config, { bodySealed, ...mail }: MailModel): Letter {
+function openLetter({ encryptionKeys }: Config, { bodySealed, ...mail }: MailModel): Opened {
   const body = unseal(encryptionKeys, purposeOf(mail), bodySealed).toString('utf8');
   return { ...mail, ...(JSON.parse(body) as Pick<Mail, 'text' | 'html'>) };
 }
 
-const compose = (config: Config, { id, recipient, subject, text, html }: Letter) => ({
+const compose = (config: Config, { id, recipient, subject, text, html }: Opened) => ({
   from: config.mail.from,
   to: recipient,
   subject,
@@ -84,19 +87,19 @@ function withTimeouts(smtpUrl: string): string {
 }
 
 function bySmtp(transport: Transporter, config: Config): Deliver {
-  return async (letter) => {
-    await transport.sendMail(compose(config, letter));
+  return async (mail) => {
+    await transport.sendMail(compose(config, mail));
   };
 }
 
 function intoFolder(config: Config): Deliver {
   const transport = createTransport({ streamTransport: true, buffer: true });
   const { folder, hasMailbox } = config.mail;
-  return async (letter) => {
-    const { message } = await transport.sendMail(compose(config, letter));
+  return async (mail) => {
+    const { message } = await transport.sendMail(compose(config, mail));
     if (!existsSync(folder)) await mkdir(folder, { recursive: true, mode: 0o700 });
     // First, so that whoever sees the mail finds it in the mailbox as well.
-    if (hasMailbox) await keepInMailbox(folder, letter);
-    await writeFile(join(folder, `${letter.id}.eml`), message as Buffer, { mode: 0o600 });
+    if (hasMailbox) await keepInMailbox(folder, mail);
+    await writeFile(join(folder, `${mail.id}.eml`), message as Buffer, { mode: 0o600 });
   };
 }
