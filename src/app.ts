@@ -177,6 +177,7 @@ async function openParts(
   const hashes = openHashPool({ size: hashProcesses, cost: hashCost, log, meters });
   closing.push(() => hashes.close());
   const limiters = openLimiters({ config, clock, log, redis, db: counting, meters });
+  closing.push(() => limiters.returns.flush());
   watch({ clock, vital, redis, feed, hashes, keyring, issuers });
   const app = {
     config,

@@ -339,7 +339,12 @@ function isWeakSecret(text: string): boolean {
   );
 }
 
+const fingerprints = new WeakMap<Buffer, string>();
+
 /** A short name for a secret, safe to store and log: the first eight hex digits of its SHA-256. */
 export function fingerprint(secret: Buffer): string {
-  return createHash('sha256').update(secret).digest('hex').slice(0, 8);
+  const known = fingerprints.get(secret);
+  const name = known ?? createHash('sha256').update(secret).digest('hex').slice(0, 8);
+  if (known === undefined) fingerprints.set(secret, name);
+  return name;
 }

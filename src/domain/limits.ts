@@ -7,10 +7,21 @@ import { AuthError } from '../errors.js';
 import type { Clock } from './clock.js';
 import { silentMeters, type Meters } from './meters.js';
 import { within } from './tracing.js';
-import { fail, giveBack, purge, take, type Draw, type Drawn } from './limits/ledger.js';
+import {
+  countAlone,
+  fail,
+  giveBack,
+  purge,
+  take,
+  type Count,
+  type Draw,
+  type Drawn,
+} from './limits/ledger.js';
+import { Returns } from './limits/returns.js';
 import { limits, type Limit, type LimitName } from './limits/table.js';
 import { restore, Windows, type Held } from './limits/windows.js';
 
+export { COUNTING, type Count, type CountedRow } from './limits/ledger.js';
 export { limits, type LimitName, type ProcessLimitName } from './limits/table.js';
 
 /**
@@ -22,6 +33,8 @@ export interface Limiters {
   readonly redis: Partial<Readonly<Record<LimitName, RateLimiterRedis>>>;
   /** Asks PostgreSQL, or does without it where it is away. */
   inDatabase<T>(work: (db: Knex) => Promise<T>, otherwise: T): Promise<T>;
+  /** Points that PostgreSQL has not got back yet. */
+  readonly returns: Returns;
   pointsOf(name: LimitName): number;
   readonly meters: Meters;
 }
@@ -50,10 +63,12 @@ export function openLimiters(deps: LimiterDeps): Limiters {
       const options = { keyPrefix: `authgraph:limit:${name}`, points: pointsOf(name), duration };
       return [name, new RateLimiterRedis({ ...options, storeClient: redis })];
     });
+  const inDatabase = askSafely(db, log);
   return {
     own: Object.fromEntries(own) as Limiters['own'],
     redis: Object.fromEntries(shared) as Limiters['redis'],
-    inDatabase: askSafely(db, log),
+    inDatabase,
+    returns: new Returns((back) => inDatabase((counters) => giveBack(counters, back), undefined)),
     pointsOf,
     meters,
   };
@@ -137,15 +152,17 @@ const MOMENT_MS = 1000;
 /**
  * Takes one point of each, or none of any.
  * @param closedMs for how long this process asks no further where there is nothing left
+ * @param count carries out what is asked of PostgreSQL's counters along with something else; never called where this process refuses
  * @throws {AuthError} RATE_LIMITED with the longest wait among those that have nothing left
  */
 export async function reserve(
   limiters: Limiters,
   wanted: readonly Wanted[],
   closedMs = MOMENT_MS,
+  count?: Count,
 ): Promise<Reserved> {
   const own = takeOwn(limiters, wanted);
-  const shared = await within('limits.reserve', () => drawShared(limiters, wanted));
+  const shared = await within('limits.reserve', () => drawShared(limiters, wanted, count));
   const spent = shared.filter(({ waitMs }) => waitMs > 0);
   for (const { name } of spent.length > 0 ? spent : wanted) limiters.meters.charged(name, spent.length === 0);
   if (spent.length === 0) return { own, shared };
@@ -167,20 +184,30 @@ function takeOwn(limiters: Limiters, wanted: readonly Wanted[]): Held[] {
 }
 
 /** PostgreSQL being away leaves each process with its own counters. */
-async function drawShared(limiters: Limiters, wanted: readonly Wanted[]): Promise<Drawn[]> {
-  const draws = wanted.map(({ name, key }): Draw => ({
-    name,
-    key,
-    points: limiters.pointsOf(name),
-    seconds: limits[name].seconds,
-  }));
-  return limiters.inDatabase((db) => take(db, draws), []);
+async function drawShared(limiters: Limiters, wanted: readonly Wanted[], count?: Count): Promise<Drawn[]> {
+  const { returns } = limiters;
+  const again = wanted.map((one) => returns.reuse(one)).filter((point) => point !== undefined);
+  const missing = wanted.filter(
+    ({ name, key }) => !again.some((had) => had.name === name && had.key === key),
+  );
+  if (missing.length === 0 && !count) return again;
+  const draws = missing.map(({ name, key }): Draw => {
+    const { seconds } = limits[name];
+    return { name, key, points: limiters.pointsOf(name), seconds };
+  });
+  const ask = (db: Knex) => take(count ?? countAlone(db), draws, returns.load(draws));
+  return [...again, ...(await limiters.inDatabase(ask, []))];
 }
 
-/** Gives the points back: to the windows that they were taken from, so that nothing is won by it. */
+/**
+ * Gives the points back: to the windows that they were taken from, so that nothing is won by it. Others have them again at
+ * once where there are few, else a moment later.
+ */
 export async function release(limiters: Limiters, { own, shared }: Reserved): Promise<void> {
   own.forEach(restore);
-  await limiters.inDatabase((db) => giveBack(db, shared), undefined);
+  limiters.returns.add(shared.filter(({ isScarce }) => !isScarce));
+  const now = shared.filter(({ isScarce }) => isScarce).map((drawn) => ({ ...drawn, points: 1 }));
+  if (now.length > 0) await limiters.inDatabase((db) => giveBack(db, now), undefined);
 }
 
 /** Keeps the points, which were spent on a failure; a budget used up by failures is closed, each time for longer. */

@@ -140,20 +140,25 @@ export function requireSoundPassword(field: string, password: string): void {
   if (fault !== undefined) throw badInput([{ name: field, message: fault }]);
 }
 
+/** What is stored of an account's password, if it has one, and if there is an account. */
+type Stored = string | null | undefined;
+
 /**
  * {@link verifyPassword} within the budget of secret checks: a wrong password uses it up, and neither a right one does
  * nor a check that could not be made.
  * @param trial whose budget
+ * @param stored what is stored; where that is not known yet, it is asked for once the budget allows it
  * @throws {AuthError} RATE_LIMITED when the budget is used up or too many hashes wait
  */
 export async function checkPassword(
   deps: PasswordDeps & { limiters: Limiters },
   trial: Trial,
   password: string,
-  stored: string | null | undefined,
+  stored: Stored | (() => Promise<Stored>),
 ): Promise<boolean> {
   return withinBudget(deps.limiters, trial, async (wrong) => {
-    const isRight = await verifyPassword(deps, password, stored);
+    const hash = typeof stored === 'function' ? await stored() : stored;
+    const isRight = await verifyPassword(deps, password, hash);
     if (!isRight) wrong();
     return isRight;
   });

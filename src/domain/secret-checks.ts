@@ -8,6 +8,7 @@ import {
   noteFailure,
   release,
   reserve,
+  type Count,
   type Limiters,
   type Reserved,
   type Wanted,
@@ -19,6 +20,8 @@ export interface Trial {
   readonly account: string;
   readonly from: Device | { readonly sessionId: string } | undefined;
   readonly client: Client;
+  /** Where the statement that takes the points of its budget does something else as well. */
+  readonly count?: Count | undefined;
 }
 
 /** A try from within a session: it draws on the device that the session was opened from, or else on its own budget. */
@@ -45,7 +48,7 @@ export async function withinBudget<T>(
   trial: Trial,
   work: (wrong: () => void) => Promise<T>,
 ): Promise<T> {
-  const reserved = await reserve(limiters, budgetsOf(trial));
+  const reserved = await reserve(limiters, budgetsOf(trial), undefined, trial.count);
   const found: { outcome: 'right' | 'wrong' | 'unknown' } = { outcome: 'right' };
   try {
     return await work(() => {

@@ -4,12 +4,13 @@ import { AuthError } from '../errors.js';
 import { lookupKey } from './accounts.js';
 import { record } from './audit.js';
 import type { Client } from './client.js';
+import type { Device } from './devices.js';
 import { hasFactor, openChallenge, type Challenge } from './mfa.js';
 import { checkPassword, hashPassword, isOutdated, requireSoundPassword, type HashPool } from './passwords.js';
 import { completeTokens, openAtOnce, type Opened, type Tokens } from './sessions.js';
 import type { SignInDeps } from './signin/deps.js';
 import { awaitsVerification, deviceOf, requireSoundLogin } from './signin/entry.js';
-import { find, type Found } from './signin/find.js';
+import { find, searchByAddress, type Found, type Search } from './signin/find.js';
 import { open } from './signin/open.js';
 import { refuse, requireActive } from './signin/refusal.js';
 import { within } from './tracing.js';
@@ -55,21 +56,40 @@ interface Given {
   deviceToken: string | null | undefined;
 }
 
-async function prove(
-  deps: SignInDeps,
-  { login, password, deviceToken }: Given,
-  client: Client,
-): Promise<SignedIn> {
-  const { user, isChallenged } = await find(deps.db, login);
-  const device = user && (await deviceOf(deps, deps.db, user, deviceToken));
-  // One budget whichever of its names an account is tried by; a name that nobody has is counted like one.
-  const account = user?.emailKey ?? lookupKey(login);
-  const matches = await checkPassword(deps, { account, from: device, client }, password, user?.passwordHash);
+/** A sign-in of which is known who pays for it. */
+interface Begun {
+  search: Pick<Search, 'found'> & Partial<Search>;
+  device?: Device | undefined;
+  account: string;
+}
+
+async function prove(deps: SignInDeps, given: Given, client: Client): Promise<SignedIn> {
+  const { search, device, account } = await begin(deps, given);
+  const trial = { account, from: device, client, count: search.count };
+  const { password } = given;
+  const matches = await checkPassword(
+    deps,
+    trial,
+    password,
+    async () => (await search.found()).user?.passwordHash,
+  );
+  const { user, isChallenged } = await search.found();
   if (!user || !matches)
     return refuse(deps, client, user, 'credentials', new AuthError('INVALID_CREDENTIALS'));
   await requireActive(deps, client, user);
   if (await awaitsVerification(deps, user)) return { kind: 'unverified', email: user.email };
   return enter(deps, { user, isChallenged }, password, device?.id, client);
+}
+
+/** Whose budget it is: one whichever of its names an account is tried by; a name that nobody has is counted like one. */
+async function begin(deps: SignInDeps, { login, deviceToken }: Given): Promise<Begun> {
+  const byAddress = deviceToken ? undefined : searchByAddress(deps.db, login);
+  if (byAddress) return { search: byAddress, account: lookupKey(login) };
+  const found = await find(deps.db, login);
+  const { user } = found;
+  const device = user && (await deviceOf(deps, deps.db, user, deviceToken));
+  const search = { found: () => Promise.resolve(found) };
+  return { search, device, account: user?.emailKey ?? lookupKey(login) };
 }
 
 async function enter(

@@ -18,6 +18,17 @@ export interface Drawn extends Draw {
   endsAt: Date;
   /** For how many milliseconds there is nothing left; 0 where the point is ours. */
   waitMs: number;
+  /** Until when its window lasts at least, by `performance.now()`. */
+  lastsUntilMs: number;
+  /** Whether most of the points are taken. */
+  isScarce: boolean;
+}
+
+/** Points of one window that go back to it, and to no later one. */
+export interface Returned {
+  stored: string;
+  endsAt: Date;
+  points: number;
 }
 
 /** How often the first wait is doubled, at most. */
@@ -27,53 +38,77 @@ const MOST_DOUBLINGS = 2;
 const storedKey = ({ name, key }: Draw): string =>
   `${name}:${createHash('sha256').update(key).digest('base64url')}`;
 
+/** Takes points, and gives others back to the windows that they were taken from; no key twice. Its places are `$1` to `$4`. */
 // In the order of keys, as everybody locks them; the clock is the database's, which all processes share.
-const TAKE: Statement = {
-  name: 'take_points',
-  text: `
+export const COUNTING = `
   insert into limit_counters as c (key, points, ends_at)
-  select key, 1, now() + lasts * interval '1 second'
-  from unnest($1::text[], $2::float8[]) as asked (key, lasts) order by key
+  select key, points, coalesce(ends_at, now() + lasts * interval '1 second')
+  from unnest($1::text[], $2::integer[], $3::float8[], $4::timestamptz[]) as asked (key, points, lasts, ends_at)
+  where points > 0 or exists (select from limit_counters g where g.key = asked.key and g.ends_at = asked.ends_at)
+  order by key
   on conflict (key) do update set
-    points = case when c.ends_at <= now() then 1 else c.points + 1 end,
-    ends_at = case when c.ends_at <= now() then excluded.ends_at else c.ends_at end
+    points = case
+      when excluded.points < 0 and c.ends_at = excluded.ends_at then greatest(c.points + excluded.points, 0)
+      when excluded.points < 0 then c.points
+      when c.ends_at <= now() then 1
+      else c.points + 1 end,
+    ends_at = case when excluded.points > 0 and c.ends_at <= now() then excluded.ends_at else c.ends_at end
   returning key, points, ends_at as "endsAt",
-    (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as "leftMs"`,
-};
+    (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as "leftMs"`;
 
-interface Row {
+const COUNT: Statement = { name: 'count_points', text: COUNTING };
+
+/** What {@link COUNTING} answers, in no order. */
+export interface CountedRow {
   key: string;
   points: number;
-  endsAt: Date;
+  endsAt: Date | string;
   leftMs: number;
 }
 
-/** Takes a point of each, in one statement that commits by itself; what was too much is taken nevertheless. */
-export async function take(db: Knex, draws: readonly Draw[]): Promise<Drawn[]> {
-  const keys = draws.map(storedKey);
-  const rows = await atOnce<Row>(db, TAKE, [keys, draws.map(({ seconds }) => seconds)]);
-  return draws.map((draw, at) => {
-    const row = rows.find(({ key }) => key === keys[at]);
+/** What is to be done to the counters: by a statement of its own, or by another that does it along with what else it does. */
+export type Count = (values: readonly unknown[]) => Promise<CountedRow[]>;
+
+/** By one statement that commits by itself. */
+export const countAlone =
+  (db: Knex): Count =>
+  (values) =>
+    atOnce<CountedRow>(db, COUNT, values);
+
+/** In the order of the places of {@link COUNTING}. */
+const valuesOf = (draws: readonly (Draw & { stored: string })[], back: readonly Returned[]): unknown[] => [
+  [...draws, ...back].map(({ stored }) => stored),
+  [...draws.map(() => 1), ...back.map(({ points }) => -points)],
+  [...draws.map(({ seconds }) => seconds), ...back.map(() => 0)],
+  [...draws.map(() => null), ...back.map(({ endsAt }) => endsAt)],
+];
+
+/** Takes a point of each, and gives back what is to go back; what was too much is taken nevertheless. */
+export async function take(
+  count: Count,
+  draws: readonly Draw[],
+  back: readonly Returned[],
+): Promise<Drawn[]> {
+  const askedAt = performance.now();
+  const named = draws.map((draw) => ({ ...draw, stored: storedKey(draw) }));
+  const rows = await count(valuesOf(named, back));
+  return named.map((draw) => {
+    const row = rows.find(({ key }) => key === draw.stored);
     if (!row) throw new Error('A counter is not there.');
-    const waitMs = row.points > draw.points ? Math.max(1, row.leftMs) : 0;
-    return { ...draw, stored: row.key, endsAt: row.endsAt, waitMs };
+    const { points, leftMs } = row;
+    return {
+      ...draw,
+      endsAt: new Date(row.endsAt),
+      waitMs: points > draw.points ? Math.max(1, leftMs) : 0,
+      lastsUntilMs: askedAt + leftMs,
+      isScarce: points > draw.points / 2,
+    };
   });
 }
 
-const GIVE_BACK: Statement = {
-  name: 'give_points_back',
-  text: `
-  with mine as (
-    select c.key from limit_counters c
-    join unnest($1::text[], $2::timestamptz[]) as given (key, ends_at) on given.key = c.key and given.ends_at = c.ends_at
-    order by c.key for update of c)
-  update limit_counters c set points = greatest(c.points - 1, 0) from mine where c.key = mine.key`,
-};
-
-/** Gives the points back to the windows that they were taken from, and to no later ones. */
-export async function giveBack(db: Knex, drawn: readonly Drawn[]): Promise<void> {
-  if (drawn.length > 0)
-    await atOnce(db, GIVE_BACK, [drawn.map(({ stored }) => stored), drawn.map(({ endsAt }) => endsAt)]);
+/** Gives points back, those of each window together. */
+export async function giveBack(db: Knex, back: readonly Returned[]): Promise<void> {
+  if (back.length > 0) await countAlone(db)(valuesOf([], back));
 }
 
 const FAILED = '(case when failed_until > now() then failed else 0 end + 1)';

@@ -12,8 +12,10 @@ const shape = z.object({
   text: z.string(),
 });
 
-/** How many the mailbox shows, and keeps. */
+/** How many the mailbox shows, and keeps, but for those of a few rounds. */
 const MOST = 100;
+/** So many mails later the folder is read again, for what has to go. */
+const ROUND = 20;
 /** Ids sort by time. */
 const FILE = /^[0-9a-f-]{36}\.json$/;
 
@@ -25,15 +27,20 @@ interface Written {
   createdAt: Date;
 }
 
-/** Keeps a mail for the mailbox; the oldest beyond the hundred newest go. */
-export async function keepInMailbox(
-  folder: string,
-  { id, recipient: to, subject, text, createdAt }: Written,
-): Promise<void> {
-  const kept: KeptMail = { id, at: createdAt.toISOString(), to, subject, text };
-  await writeFile(join(folder, `${id}.json`), JSON.stringify(kept), { mode: 0o600 });
-  for (const name of (await filesIn(folder)).slice(MOST))
-    await unlink(join(folder, name)).catch(() => undefined);
+/** Opens the mailbox for mails to be kept in; the oldest beyond the hundred newest go. */
+export function openMailbox(folder: string): (mail: Written) => Promise<void> {
+  let kept = 0;
+  return async (mail) => {
+    await keep(folder, mail);
+    if (kept++ % ROUND > 0) return;
+    for (const name of (await filesIn(folder)).slice(MOST))
+      await unlink(join(folder, name)).catch(() => undefined);
+  };
+}
+
+async function keep(folder: string, { id, recipient: to, subject, text, createdAt }: Written): Promise<void> {
+  const mail: KeptMail = { id, at: createdAt.toISOString(), to, subject, text };
+  await writeFile(join(folder, `${id}.json`), JSON.stringify(mail), { mode: 0o600 });
 }
 
 /** What was mailed lately, newest first. */

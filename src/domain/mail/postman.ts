@@ -7,7 +7,7 @@ import type { MailModel } from '../../db/models/mail.js';
 import type { OutboxModel } from '../../db/models/outbox.js';
 import { openOutbox, type Outbox, type OutboxDeps } from '../outbox.js';
 import { seal, unseal } from '../sealing.js';
-import { keepInMailbox } from './mailbox.js';
+import { openMailbox } from './mailbox.js';
 import type { Mail } from './templates.js';
 
 /** A mail in the outbox, its words under seal. */
@@ -94,12 +94,13 @@ function bySmtp(transport: Transporter, config: Config): Deliver {
 
 function intoFolder(config: Config): Deliver {
   const transport = createTransport({ streamTransport: true, buffer: true });
-  const { folder, hasMailbox } = config.mail;
+  const { folder } = config.mail;
+  const keep = config.mail.hasMailbox ? openMailbox(folder) : undefined;
   return async (mail) => {
     const { message } = await transport.sendMail(compose(config, mail));
     if (!existsSync(folder)) await mkdir(folder, { recursive: true, mode: 0o700 });
     // First, so that whoever sees the mail finds it in the mailbox as well.
-    if (hasMailbox) await keepInMailbox(folder, mail);
+    await keep?.(mail);
     await writeFile(join(folder, `${mail.id}.eml`), message as Buffer, { mode: 0o600 });
   };
 }

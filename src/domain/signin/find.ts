@@ -3,6 +3,7 @@ import { atOnce, type Statement } from '../../db/at-once.js';
 import { fromRowJson } from '../../db/models/row-json.js';
 import { UserModel } from '../../db/models/user.js';
 import { lookupKey } from '../accounts.js';
+import { COUNTING, type Count, type CountedRow } from '../limits.js';
 
 /** The account that a login names, if any, and whether it asks for a second factor: both as of one moment. */
 export interface Found {
@@ -24,11 +25,55 @@ const BY_USERNAME = by('username_key');
 export async function find(db: Knex, login: string): Promise<Found> {
   const key = lookupKey(login);
   const statement = key.includes('@') ? BY_EMAIL : BY_USERNAME;
-  const rows = isStorable(key)
-    ? await atOnce<{ account: Record<string, unknown>; isChallenged: boolean }>(db, statement, [key])
-    : [];
-  const [row] = rows;
-  return { user: row && fromRowJson(UserModel, row.account), isChallenged: row?.isChallenged === true };
+  const rows = isStorable(key) ? await atOnce<Row>(db, statement, [key]) : [];
+  return foundIn(rows[0]);
 }
+
+/** A search that is under way; what it finds is there once it was asked for. */
+export interface Search {
+  /** Takes points, and finds the account, by one statement. */
+  count: Count;
+  found: () => Promise<Found>;
+}
+
+const BY_EMAIL_COUNTED: Statement = {
+  name: 'find_by_email_key_counted',
+  text: `
+    with counted as (${COUNTING})
+    select (select json_agg(c) from counted c) as counted, row_to_json(u) as account,
+      f.user_id is not null as "isChallenged"
+    from (select $5::text as key) as login left join users u on u.email_key = login.key
+      left join totp_factors f on f.user_id = u.id and f.confirmed_at is not null`,
+};
+
+/** {@link Found} by an email address, by the statement that takes the points of the account's budget: which one that is, the address tells. */
+export function searchByAddress(db: Knex, login: string): Search | undefined {
+  const key = lookupKey(login);
+  if (!key.includes('@') || !isStorable(key)) return undefined;
+  let found: Found | undefined;
+  return {
+    async count(values) {
+      const [row] = await atOnce<Row & Counted>(db, BY_EMAIL_COUNTED, [...values, key]);
+      found = foundIn(row);
+      return row?.counted ?? [];
+    },
+    // Where points could not be taken, nothing was found either.
+    found: async () => (found ??= await find(db, login)),
+  };
+}
+
+interface Row {
+  account: Record<string, unknown> | null;
+  isChallenged: boolean;
+}
+
+interface Counted {
+  counted: CountedRow[] | null;
+}
+
+const foundIn = (row: Row | undefined): Found => ({
+  user: row?.account ? fromRowJson(UserModel, row.account) : undefined,
+  isChallenged: row?.isChallenged === true,
+});
 
 const isStorable = (key: string) => !key.includes('\0') && key.isWellFormed();
