@@ -38,20 +38,22 @@ const MOST_DOUBLINGS = 2;
 const storedKey = ({ name, key }: Draw): string =>
   `${name}:${createHash('sha256').update(key).digest('base64url')}`;
 
-/** Takes points, and gives others back to the windows that they were taken from; no key twice. Its places are `$1` to `$4`. */
+/**
+ * Takes points, and gives others back to the windows that they were taken from; no key twice. Its places are `$1` to `$4`:
+ * keys, points (1 to take one, or how many go back, below 0), how long a window lasts, and which one points go back to.
+ */
 // In the order of keys, as everybody locks them; the clock is the database's, which all processes share.
 export const COUNTING = `
   insert into limit_counters as c (key, points, ends_at)
-  select key, points, coalesce(ends_at, now() + lasts * interval '1 second')
+  select key, greatest(points, 0), coalesce(ends_at, now() + lasts * interval '1 second')
   from unnest($1::text[], $2::integer[], $3::float8[], $4::timestamptz[]) as asked (key, points, lasts, ends_at)
-  where points > 0 or exists (select from limit_counters g where g.key = asked.key and g.ends_at = asked.ends_at)
   order by key
   on conflict (key) do update set
     points = case
-      when excluded.points < 0 and c.ends_at = excluded.ends_at then greatest(c.points + excluded.points, 0)
-      when excluded.points < 0 then c.points
-      when c.ends_at <= now() then 1
-      else c.points + 1 end,
+      when excluded.points > 0 and c.ends_at <= now() then 1
+      when excluded.points > 0 then c.points + 1
+      when c.ends_at = excluded.ends_at then greatest(c.points + $2[array_position($1, c.key)], 0)
+      else c.points end,
     ends_at = case when excluded.points > 0 and c.ends_at <= now() then excluded.ends_at else c.ends_at end
   returning key, points, ends_at as "endsAt",
     (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as "leftMs"`;

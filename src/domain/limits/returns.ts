@@ -1,7 +1,7 @@
 import type { Draw, Drawn, Returned } from './ledger.js';
 
 /** So long points may be on their way, in milliseconds; other processes see them as taken meanwhile. */
-const UNDER_WAY_MS = 25;
+const UNDER_WAY_MS = 250;
 /** What lasts no longer than this, in milliseconds, is not used again. */
 const MARGIN_MS = 1000;
 
