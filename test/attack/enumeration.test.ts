@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { COUNTING } from '../../src/domain/limits.js';
 import { startApp, type Answer, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, signIn, signUp } from '../harness/calls.js';
 import { countHashes } from '../harness/hashes.js';
@@ -6,6 +7,7 @@ import { lookInto, type Look } from '../harness/look.js';
 import { mailsIn } from '../harness/mail.js';
 import { join, newcomer, ownerOf, type Person } from '../harness/people.js';
 import { openScene, type Scene } from '../harness/scene.js';
+import { statementsOf } from '../harness/statements.js';
 import { until } from '../harness/until.js';
 
 let app: TestApp;
@@ -71,6 +73,18 @@ describe('at the door nobody can tell who lives here', () => {
     // The decoy of this process is made once, at its first use.
     await signIn(app, 'nobody-yet', 'wrong-password');
     for (const attempt of tries) expect(await costOf(() => signIn(app, ...attempt))).toEqual(first);
+  });
+
+  it('by what the database is asked', async () => {
+    const ana = await join(app);
+    const asked = async (login: string) => {
+      const all = await statementsOf(() => signIn(app, login, 'wrong-password'));
+      // The watcher of alerts looks into the record, and points of others go back, meanwhile.
+      const ours = /row_to_json\(u\)|limit_counters|insert into audit_events/;
+      return all.filter((text) => ours.test(text) && text !== COUNTING).sort();
+    };
+    expect(await asked('nobody@example.test')).toEqual(await asked(ana.email));
+    expect(await asked('nobody')).toEqual(await asked(ana.username));
   });
 
   it('by how soon further tries are refused', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../src/app.js';
 import { actingAs } from '../harness/administration.js';
@@ -418,6 +419,33 @@ describe('two processes', () => {
       const next = await Promise.all([app, replica].map((one) => signIn(one, ana.email, ana.password)));
       return next.every((answer) => codeOf(answer) === undefined);
     });
+  });
+
+  it('have the points of right secrets back a moment later, also of one that stops at once', async () => {
+    const [ana, ben] = [await scene.seat(['USER']), await scene.seat(['USER'])];
+    const taken = async ({ email }: Seated) => {
+      const key = `secretChecks:${createHash('sha256').update(email).digest('base64url')}`;
+      const [row] = await scene.look<{ points: number }>('select points from limit_counters where key = $1', [
+        key,
+      ]);
+      return row?.points;
+    };
+    expect(codeOf(await signIn(app, ana.email, ana.password))).toBeUndefined();
+    await until('her point is back', async () => (await taken(ana)) === 0);
+    const third = await app.replica();
+    expect(codeOf(await signIn(third, ben.email, ben.password))).toBeUndefined();
+    await third.close();
+    expect(await taken(ben)).toBe(0);
+  });
+
+  it('hash no more wrong secrets than there are points, however many right ones come in between', async () => {
+    const ana = await scene.seat(['USER']);
+    const wrong: Answer[] = [];
+    for (let round = 0; round < 2 * BUDGET; round++) {
+      await signIn(app, ana.email, ana.password);
+      wrong.push(await signIn(app, ana.email, WRONG), await signIn(replica, ana.email, WRONG));
+    }
+    expect(tally(wrong)['INVALID_CREDENTIALS']).toBe(BUDGET);
   });
 
   it('give nobody more tries when Redis is emptied, hangs or goes away', async () => {

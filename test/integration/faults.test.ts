@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -252,6 +253,34 @@ describe('when mail cannot leave', () => {
     await until('it has left the outbox', async () => (await waiting()).length === 0);
     await inside.close();
     await stuck.close();
+  });
+
+  it('nobody has to wait for a replica that has stopped with mail in its hands', async () => {
+    const mute = createServer();
+    await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+    const { port } = mute.address() as AddressInfo;
+    const stuck = await app.replica({ SMTP_URL: `smtp://127.0.0.1:${port}?greetingTimeout=1000` });
+    const people = await Promise.all([join(stuck), join(stuck), join(stuck)]);
+    await stuck.close();
+    mute.close();
+    const leased = await look(
+      "select 1 from mail_outbox where recipient = any($1) and next_try_at > now() + interval '30 seconds'",
+      [people.map(({ email }) => email)],
+    );
+    expect(leased).toEqual([]);
+  });
+});
+
+describe('when the counters of limits', () => {
+  it('are locked, people sign in all the same, by their address as by their name', async () => {
+    const ana = await join(app);
+    const keeper = await look.another();
+    await keeper.query('begin; lock table limit_counters in exclusive mode');
+    const answers = await Promise.all(
+      [ana.email, ana.username].map((login) => signIn(app, login, ana.password)),
+    );
+    await keeper.query('rollback');
+    expect(answers.map(codeOf)).toEqual([undefined, undefined]);
   });
 });
 

@@ -8,10 +8,11 @@ import { openTemplates } from '../../src/domain/mail.js';
 import { sendRaw } from '../attack/raw.js';
 import { actingAs } from '../harness/administration.js';
 import { startApp, testEnvironment, type TestApp } from '../harness/app.js';
+import { codeOf, signUp } from '../harness/calls.js';
 import { changing } from '../harness/email-change.js';
 import { forgot, passwordLinks } from '../harness/links.js';
 import { mailsIn } from '../harness/mail.js';
-import { newcomer } from '../harness/people.js';
+import { join as joinApp, newcomer } from '../harness/people.js';
 import { makeTempDir } from '../harness/process.js';
 import { openScene, type Scene } from '../harness/scene.js';
 import { until } from '../harness/until.js';
@@ -97,6 +98,23 @@ describe('a mail', () => {
     );
     expect((await mailsIn(app)).filter(({ to }) => to === 'eve@evil.test')).toEqual([]);
     await scene.look("delete from mail_outbox where recipient = 'eve@evil.test'");
+  });
+
+  it('to a newcomer comes after what waits for the same address already', async () => {
+    const input = newcomer();
+    const earlier = '00000000-0000-7000-8000-000000000001';
+    await scene.look(
+      `insert into mail_outbox (id, recipient, subject, body_sealed, next_try_at)
+       values ($1, $2, 'Not yet', 'x', now() + interval '1 hour')`,
+      [earlier, input.email],
+    );
+    expect(codeOf(await signUp(app, input))).toBeUndefined();
+    await joinApp(app);
+    const waiting = 'select tries from mail_outbox where recipient = $1 and id > $2';
+    expect(await scene.look(waiting, [input.email, earlier])).toEqual([{ tries: 0 }]);
+    await scene.look('delete from mail_outbox where id = $1', [earlier]);
+    await forgot(app, (await scene.seat(['USER'])).email);
+    await mailTo(input.email, 'Confirm');
   });
 
   it('of the version before, in clear, is handed over all the same', async () => {

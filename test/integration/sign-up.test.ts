@@ -339,6 +339,11 @@ describe('a name is had once', () => {
         [username, email],
       );
       expect(had).toEqual([{ count: 1 }]);
+      const orphans = await look(
+        `select 1 from audit_events e where type = 'account.created'
+         and not exists (select from users u where u.id::text = e.subject)`,
+      );
+      expect(orphans).toEqual([]);
     },
   );
 });

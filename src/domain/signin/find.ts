@@ -51,16 +51,30 @@ export function searchByAddress(db: Knex, login: string): Search | undefined {
   const key = lookupKey(login);
   if (!key.includes('@') || !isStorable(key)) return undefined;
   let found: Found | undefined;
+  let away: unknown;
   return {
     async count(values) {
-      const [row] = await atOnce<Row & Counted>(db, BY_EMAIL_COUNTED, [...values, key]);
-      found = foundIn(row);
-      return row?.counted ?? [];
+      try {
+        const [row] = await atOnce<Row & Counted>(db, BY_EMAIL_COUNTED, [...values, key]);
+        found = foundIn(row);
+        return row?.counted ?? [];
+      } catch (error) {
+        if (!isAnswer(error)) away = error;
+        throw error;
+      }
     },
-    // Where points could not be taken, nothing was found either.
-    found: async () => (found ??= await find(db, login)),
+    async found() {
+      // Whoever has waited for PostgreSQL in vain does not wait again.
+      if (away !== undefined) throw away as Error;
+      // Where points could not be taken, nothing was found either.
+      return (found ??= await find(db, login));
+    },
   };
 }
+
+/** Whether PostgreSQL has said itself what is wrong. */
+const isAnswer = (error: unknown): boolean =>
+  typeof (error as { severity?: unknown } | undefined)?.severity === 'string';
 
 interface Row {
   account: Record<string, unknown> | null;
