@@ -54,8 +54,8 @@ const ENROL: Statement = {
 
 interface Row extends Omit<OpenedRow, 'session'> {
   /** Null where the address has to be confirmed first. */
-  session: object | null;
-  mail: object;
+  session: Record<string, unknown> | null;
+  mail: Record<string, unknown>;
 }
 
 /**
