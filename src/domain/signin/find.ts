@@ -36,6 +36,8 @@ export interface Search {
   found: () => Promise<Found>;
 }
 
+// Nothing of it has to last, and nobody waits for the disk or a standby: reading tidies up, which together with the counters
+// would make a commit of it that does.
 const BY_EMAIL_COUNTED: Statement = {
   name: 'find_by_email_key_counted',
   text: `
@@ -43,7 +45,8 @@ const BY_EMAIL_COUNTED: Statement = {
     select (select json_agg(c) from counted c) as counted, row_to_json(u) as account,
       f.user_id is not null as "isChallenged"
     from (select $5::text as key) as login left join users u on u.email_key = login.key
-      left join totp_factors f on f.user_id = u.id and f.confirmed_at is not null`,
+      left join totp_factors f on f.user_id = u.id and f.confirmed_at is not null
+    where set_config('synchronous_commit', 'off', true) is not null`,
 };
 
 /** {@link Found} by an email address, by the statement that takes the points of the account's budget: which one that is, the address tells. */
