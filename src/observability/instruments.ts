@@ -63,13 +63,13 @@ export const instruments = {
     type: 'histogram',
     labels: [],
     buckets: SLOW,
-    help: 'How long passwords waited for a hashing process.',
+    help: 'How long passwords waited for their turn to be hashed.',
   },
   authgraph_hash_duration_seconds: {
     type: 'histogram',
     labels: ['kind'],
     buckets: SLOW,
-    help: 'How long a hashing process took: make, or check.',
+    help: 'How long a hash took: make, or check.',
   },
   authgraph_hash_refusals_total: {
     type: 'counter',
@@ -79,13 +79,13 @@ export const instruments = {
   authgraph_hash_queue_waiting: {
     type: 'gauge',
     labels: [],
-    help: 'Passwords that wait for a hashing process, places that are taken for one included.',
+    help: 'Passwords that wait to be hashed, places that are taken for one included.',
   },
-  authgraph_hash_processes_busy: { type: 'gauge', labels: [], help: 'Hashing processes at work.' },
+  authgraph_hash_processes_busy: { type: 'gauge', labels: [], help: 'Threads and processes that hash now.' },
   authgraph_hash_processes_limit: {
     type: 'gauge',
     labels: [],
-    help: 'Hashing processes that there may be.',
+    help: 'Threads and processes that may hash.',
   },
   authgraph_revocation_propagation_seconds: {
     type: 'histogram',
