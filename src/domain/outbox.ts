@@ -76,22 +76,21 @@ export function openOutbox<T extends Parcel>({ db, duty, log }: OutboxDeps, rout
   const state = { again: false, closed: false };
   const inHand: InHand<T>[] = [];
   const isWanted = () => (state.again || inHand.length > 0) && !state.closed;
-  const handOverAll = async () => {
-    for (let one = inHand.shift(); one; one = state.closed ? undefined : inHand.shift())
-      if (isFresh(one)) later(await handOver(db, log, route, one.parcel));
+  const handOverSome = async () => {
+    for (let left = BATCH; left > 0 && !state.closed; left--) {
+      const one = inHand.shift();
+      if (one && isFresh(one)) later(await handOver(db, log, route, one.parcel));
+    }
   };
+  // In turns: neither what was just written nor what waits for longer keeps the other waiting.
   const round = async () => {
     while (isWanted()) {
-      await handOverAll();
-      if (!state.again) continue;
+      await handOverSome();
+      if (!state.again || state.closed) continue;
       state.again = false;
-      for (
-        let batch = await lease(db, route);
-        batch.length > 0 && !state.closed;
-        batch = await lease(db, route)
-      ) {
-        for (const parcel of batch) later(await handOver(db, log, route, parcel));
-      }
+      const batch = await lease(db, route);
+      if (batch.length > 0) state.again = true;
+      for (const parcel of batch) later(await handOver(db, log, route, parcel));
     }
   };
   const run = () => {

@@ -11,8 +11,10 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-/** Starts one; it asks for no password and offers no TLS. */
-export async function startMailServer(): Promise<MailServer> {
+/** Starts one; it asks for no password and offers no TLS. @param accepts what each mail waits for, once it is there */
+export async function startMailServer(
+  accepts: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<MailServer> {
   const mails: Mail[] = [];
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
@@ -21,7 +23,7 @@ export async function startMailServer(): Promise<MailServer> {
       stream.on('data', (part: Buffer) => parts.push(part));
       stream.on('end', () => {
         mails.push(readMail(Buffer.concat(parts).toString('utf8')));
-        done();
+        void accepts().then(() => done());
       });
     },
   });

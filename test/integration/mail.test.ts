@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,7 @@ import { mailsIn } from '../harness/mail.js';
 import { join as joinApp, newcomer } from '../harness/people.js';
 import { makeTempDir } from '../harness/process.js';
 import { openScene, type Scene } from '../harness/scene.js';
+import { startMailServer } from '../harness/smtp.js';
 import { until } from '../harness/until.js';
 
 const words = makeTempDir();
@@ -115,6 +117,24 @@ describe('a mail', () => {
     await scene.look('delete from mail_outbox where id = $1', [earlier]);
     await forgot(app, (await scene.seat(['USER'])).email);
     await mailTo(input.email, 'Confirm');
+  });
+
+  it('is not kept waiting by those of a crowd that signs up', async () => {
+    const gate = new EventEmitter();
+    const opened = once(gate, 'open');
+    const server = await startMailServer(() => opened);
+    const crowded = await startApp({ LIMITS_SCALE: '100', SMTP_URL: server.url });
+    const first = await joinApp(crowded);
+    await until('the first is on its way', () => server.mails[0]);
+    const crowd = Array.from({ length: 14 }, () => joinApp(crowded));
+    await Promise.all([...crowd, forgot(crowded, first.email)]);
+    gate.emit('open');
+    await until('all have come', () => server.mails.length === 16 || undefined);
+    const place = server.mails.findIndex(({ subject }) => subject.includes('password'));
+    expect(place).toBeGreaterThan(0);
+    expect(place).toBeLessThan(14);
+    await crowded.close();
+    await server.close();
   });
 
   it('of the version before, in clear, is handed over all the same', async () => {
