@@ -7,6 +7,7 @@ import { codeOf, signIn } from '../harness/calls.js';
 import { join, ownerOf, verify } from '../harness/people.js';
 import { childrenOf, isAlive, type Child } from '../harness/process.js';
 import { startProgram } from '../harness/program.js';
+import { sql } from '../harness/sql.js';
 import { quantile, until } from '../harness/until.js';
 
 let app: TestApp;
@@ -77,6 +78,18 @@ describe('a process that hashes', () => {
     process.kill(hasher!.pid, 'SIGKILL');
     expect(codeOf(await answer)).toBeUndefined();
     expect(newcomers(before).map(({ pid }) => pid)).not.toContain(hasher!.pid);
+  });
+
+  it('checks what takes much longer than usual: a thread could not be stopped over it', async () => {
+    const ana = await join(app);
+    await sql(app, "update users set password_hash = replace(password_hash, '$10$', '$12$') where id = $1", [
+      ana.id,
+    ]);
+    const before = hashersOf(process.pid);
+    const one = await app.replica({ PASSWORD_HASH_PROCESSES: '1' });
+    expect(codeOf(await tries(one, ana.username))).toBe('INVALID_CREDENTIALS');
+    expect(newcomers(before)).toHaveLength(1);
+    await one.close();
   });
 
   it('that dies again over the same password leaves no one waiting', async () => {

@@ -1,6 +1,6 @@
 // A thread that hashes and does nothing else, at the lowest priority: whatever else the machine has to do goes first. On Linux a
-// priority is a thread's own, though the call speaks of processes (setpriority(2)). What may take memory without measure, and what
-// is timed by its processor time, it leaves to a process of its own, which may be killed without harm to the service.
+// priority is a thread's own, though the call speaks of processes (setpriority(2)). What may take memory without measure, what takes
+// long and what is timed by its processor time it leaves to a process of its own, which may be killed without harm to the service.
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import type { HashAnswer, Hasher } from './hashers.js';
