@@ -52,6 +52,10 @@ export async function atOnce<Row>(
     });
     confirm();
     return rows as Row[];
+  } catch (error) {
+    // The driver's tells where the answer was read, and not who asked.
+    if (error instanceof Error) Error.captureStackTrace(error);
+    throw error;
   } finally {
     await client.releaseConnection(connection);
   }

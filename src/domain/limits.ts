@@ -201,20 +201,24 @@ async function drawShared(limiters: Limiters, wanted: readonly Wanted[], count?:
 
 /**
  * Gives the points back: to the windows that they were taken from, so that nothing is won by it. Others have them again at
- * once where there are few, else a moment later.
+ * once where there are few or a closing hangs on them, else a moment later.
  */
 export async function release(limiters: Limiters, { own, shared }: Reserved): Promise<void> {
   own.forEach(restore);
-  limiters.returns.add(shared.filter(({ isScarce }) => !isScarce));
-  const now = shared.filter(({ isScarce }) => isScarce).map((drawn) => ({ ...drawn, points: 1 }));
+  const isUrgent = ({ name, isScarce }: Drawn) => isScarce || isGrowing(name as LimitName);
+  limiters.returns.add(shared.filter((drawn) => !isUrgent(drawn)));
+  const now = shared.filter(isUrgent).map((drawn) => ({ ...drawn, points: 1 }));
   if (now.length > 0) await limiters.inDatabase((db) => giveBack(db, now), undefined);
 }
+
+/** Whether it is closed, each time for longer, where failures use it up. */
+const isGrowing = (name: LimitName): boolean => 'growing' in limits[name];
 
 /** Keeps the points, which were spent on a failure; a budget used up by failures is closed, each time for longer. */
 export async function noteFailure(limiters: Limiters, { shared }: Reserved): Promise<void> {
   for (const drawn of shared) {
     const name = drawn.name as LimitName;
-    if (!('growing' in limits[name])) continue;
+    if (!isGrowing(name)) continue;
     const waitMs = await limiters.inDatabase((db) => fail(db, drawn), 0);
     if (waitMs > 0) limiters.own[name].close(drawn.key, waitMs);
   }

@@ -191,8 +191,8 @@ describe('what the service prints at the highest log level, counts and traces', 
       requestId,
       path: ['signUp'],
       err: {
-        type: 'CheckViolationError',
-        stack: expect.stringContaining('createAccount'),
+        code: '23514',
+        stack: expect.stringContaining('enrol'),
       },
     });
   });
