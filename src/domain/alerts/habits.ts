@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
+import { LRUCache } from 'lru-cache';
 import type { Looking, Suspicion, Watched } from './rule.js';
 
 /** What is known of the sign-ins of an account before one of them. */
@@ -46,11 +47,40 @@ const HISTORIES = `
         order by occurred_at desc limit ${MOST_REMEMBERED}) p
       group by p.location, p.address, p.hour) a) h`;
 
+/** Of how many accounts a process knows the last sign-in, some 300 bytes each. */
+const REMEMBERED_ACCOUNTS = 10_000;
+const HOUR_MS = 60 * 60 * 1000;
+
+/** The last sign-in that was looked at, by account. */
+const lastOf = new LRUCache<string, Watched>({ max: REMEMBERED_ACCOUNTS });
+const known = new WeakMap<Watched, boolean>();
+
+/** Whether the account signed in from the same address and place within the hour before: nothing is unusual about it then. */
+function isRepeated(event: Watched): boolean {
+  const before = known.get(event);
+  if (before !== undefined) return before;
+  const account = event.subject ?? '';
+  const repeated = isLike(event, lastOf.get(account));
+  lastOf.set(account, event);
+  known.set(event, repeated);
+  return repeated;
+}
+
+function isLike(event: Watched, last: Watched | undefined): boolean {
+  if (!last || last.position >= event.position) return false;
+  const agoMs = event.occurredAt.getTime() - last.occurredAt.getTime();
+  const isSamePlace = last.ipAddress === event.ipAddress && locationOf(last) === locationOf(event);
+  return isSamePlace && agoMs >= 0 && agoMs < HOUR_MS;
+}
+
+const locationOf = ({ details }: Watched): unknown => details?.['location'] ?? null;
+
 /** What was recalled of an event: the rules look at the same ones, one after another. */
 const recalled = new WeakMap<Watched, History & { windowSeconds: number }>();
 
-/** The histories before these events, all of them by one look. */
-async function recall({ trx, events, windowSeconds }: Looking): Promise<[Watched, History][]> {
+/** The histories before those of these events that are not {@link isRepeated}, all of them by one look. */
+async function recall({ trx, events: all, windowSeconds }: Looking): Promise<[Watched, History][]> {
+  const events = all.filter((event) => !isRepeated(event));
   const news = events.filter((event) => recalled.get(event)?.windowSeconds !== windowSeconds);
   const rows = news.length === 0 ? [] : await read(trx, idsOf(news), windowSeconds);
   const found = new Map(rows.map((row) => [row.event, row]));
