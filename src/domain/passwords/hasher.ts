@@ -12,13 +12,13 @@ try {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));
 
-const loading = import('./work.js');
+const loading = import('./do-work.js');
 
-process.on('message', (work: HashWork) => {
+process.on('message', (works: HashWork[]) => {
   loading
-    .then(({ doWork }) => doWork(work))
+    .then(({ doWork }) => doWork(works))
     .then(
-      (result) => process.send?.({ result }),
+      (results) => process.send?.({ results }),
       () => process.send?.({}),
     );
 });

@@ -5,15 +5,15 @@ import { Worker } from 'node:worker_threads';
 import { HASHER, HASHING_THREAD } from './place.js';
 import type { HashResult, HashWork } from './work.js';
 
-/** What becomes of one piece of work; without a result it could not be done. */
+/** What becomes of work, in its order; without results none of it could be done. */
 export interface HashAnswer {
-  result?: HashResult;
+  results?: HashResult[];
 }
 
-/** Hashes one password at a time, after everything else that the machine has to do. */
+/** Hashes what goes together, after everything else that the machine has to do. */
 export interface Hasher {
-  /** Once; it is answered, or the hasher ends. */
-  ask(work: HashWork): void;
+  /** Again when it has answered; it answers, or ends. */
+  ask(works: readonly HashWork[]): void;
   kill(): void;
 }
 
@@ -37,7 +37,7 @@ function startThread({ answered, ended }: Told): Hasher {
   thread.once('error', () => ended(null));
   thread.once('exit', (code) => ended(code));
   thread.unref();
-  return { ask: (work) => thread.postMessage(work), kill: () => void thread.terminate() };
+  return { ask: (works) => thread.postMessage(works), kill: () => void thread.terminate() };
 }
 
 /** It inherits neither settings nor streams: what it is to hash arrives on its channel, and no secret by any other way. */
@@ -55,7 +55,10 @@ export function startProcess({ answered, ended }: Told): Hasher {
   child.unref();
   child.channel?.unref();
   // Were the process gone meanwhile, its exit says so.
-  return { ask: (work) => void child.send(work, () => undefined), kill: () => void child.kill('SIGKILL') };
+  return {
+    ask: (works) => void child.send([...works], () => undefined),
+    kill: () => void child.kill('SIGKILL'),
+  };
 }
 
 /** From its first instruction on; what it does about that itself comes a moment later. */

@@ -4,7 +4,7 @@
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import type { HashAnswer, Hasher } from './hashers.js';
-import type { HashWork } from './work.js';
+import { isPlain, type HashWork } from './work.js';
 
 try {
   setPriority(constants.priority.PRIORITY_LOW);
@@ -12,7 +12,7 @@ try {
   // Where priorities may not be set, it hashes all the same.
 }
 
-const loading = import('./work.js');
+const loading = import('./do-work.js');
 const answer = (given: HashAnswer) => parentPort?.postMessage(given);
 let other: Promise<Hasher> | undefined;
 
@@ -23,16 +23,16 @@ async function openProcess(): Promise<Hasher> {
 }
 
 /** Kept, as a check that waits for it to start would take longer than others. Where it dies, this thread does: another one tries again. */
-async function leave(work: HashWork): Promise<void> {
+async function leave(works: readonly HashWork[]): Promise<void> {
   const hasher = await (other ??= openProcess());
-  hasher.ask(work);
+  hasher.ask(works);
 }
 
-parentPort?.on('message', (work: HashWork) => {
+parentPort?.on('message', (works: readonly HashWork[]) => {
   loading
-    .then(async ({ doWork, isPlain }) => {
-      if (isPlain(work)) answer({ result: await doWork(work) });
-      else await leave(work);
+    .then(async ({ doWork }) => {
+      if (works.every(isPlain)) answer({ results: await doWork(works) });
+      else await leave(works);
     })
     .catch(() => answer({}));
 });

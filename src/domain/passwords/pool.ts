@@ -6,7 +6,7 @@ import { AuthError } from '../../errors.js';
 import { silentMeters, type Meters } from '../meters.js';
 import { within } from '../tracing.js';
 import { startHasher, type HashAnswer, type Hasher } from './hashers.js';
-import type { HashResult, HashWork } from './work.js';
+import { takeTogether, type HashResult, type HashWork } from './work.js';
 
 /** Longest that a newcomer may have to wait for a hash, in milliseconds; beyond that they are told to come back. */
 const LONGEST_WAIT_MS = 5000;
@@ -57,9 +57,9 @@ interface Job {
   tries: number;
 }
 
-/** A job in the hands of a hasher. */
+/** Jobs in the hands of a hasher. */
 interface Task {
-  readonly job: Job;
+  readonly jobs: readonly Job[];
   readonly startedAt: number;
   readonly deadline: NodeJS.Timeout;
 }
@@ -139,12 +139,14 @@ function takePlace(pool: Pool): Place {
   };
 }
 
-const busyOf = ({ hashers }: Pool) => [...hashers.values()].filter(Boolean).length;
+const tasksOf = ({ hashers }: Pool) => [...hashers.values()].filter((task) => task !== undefined);
+const busyOf = (pool: Pool) => tasksOf(pool).length;
+const underWay = (pool: Pool) => tasksOf(pool).flatMap(({ jobs }) => jobs);
 
 /** When one who comes now would have their turn. */
 function waitMs(pool: Pool): number {
   const { waiting, reserved, averageMs, size } = pool;
-  return ((waiting.length + reserved + busyOf(pool)) / size) * averageMs;
+  return ((waiting.length + reserved + underWay(pool).length) / size) * averageMs;
 }
 
 const isFull = (pool: Pool) =>
@@ -162,13 +164,12 @@ async function refusal(pool: Pool): Promise<AuthError> {
   });
 }
 
-/** Gives what waits to those who are free, and starts another process where none is and there may be one more. */
+/** Gives what waits to those who are free, and starts another hasher where none is and there may be one more. */
 function pump(pool: Pool): void {
   while (pool.waiting.length > 0 && !pool.isClosed) {
     const hasher = freeOf(pool) ?? (pool.hashers.size < pool.size ? hire(pool) : undefined);
-    const job = hasher && pool.waiting.shift();
-    if (!job) return;
-    give(pool, hasher, job);
+    if (!hasher) return;
+    give(pool, hasher, takeTogether(pool.waiting));
   }
 }
 
@@ -186,24 +187,31 @@ function hire(pool: Pool): Hasher {
   return hasher;
 }
 
-function give(pool: Pool, hasher: Hasher, job: Job): void {
-  job.tries++;
+function give(pool: Pool, hasher: Hasher, jobs: readonly Job[]): void {
+  for (const job of jobs) job.tries++;
   const deadline = setTimeout(() => hasher.kill(), DEADLINE_MS).unref();
-  pool.hashers.set(hasher, { job, startedAt: performance.now(), deadline });
-  hasher.ask(job.work);
+  pool.hashers.set(hasher, { jobs, startedAt: performance.now(), deadline });
+  hasher.ask(jobs.map(({ work }) => work));
 }
 
-function settle(pool: Pool, hasher: Hasher, { result }: HashAnswer): void {
+function settle(pool: Pool, hasher: Hasher, { results }: HashAnswer): void {
   const task = pool.hashers.get(hasher);
   if (!task) return;
   clearTimeout(task.deadline);
   pool.hashers.set(hasher, undefined);
-  const workMs = performance.now() - task.startedAt;
-  pool.averageMs += NEWEST * (workMs - pool.averageMs);
-  pool.meters.hashed(task.job.work.kind, task.startedAt - task.job.queuedAt, workMs);
-  if (result === undefined) task.job.reject(new Error('A password could not be hashed.'));
-  else task.job.resolve(result);
+  const { jobs, startedAt } = task;
+  const workMs = performance.now() - startedAt;
+  pool.averageMs += NEWEST * (workMs / jobs.length - pool.averageMs);
+  jobs.forEach((job, nth) => {
+    pool.meters.hashed(job.work.kind, startedAt - job.queuedAt, workMs);
+    tell(job, results?.[nth]);
+  });
   pump(pool);
+}
+
+function tell({ resolve, reject }: Job, result: HashResult | undefined): void {
+  if (result === undefined) reject(new Error('A password could not be hashed.'));
+  else resolve(result);
 }
 
 /** A hasher has ended, or could not start; what it was at is tried once more by another. */
@@ -212,16 +220,16 @@ function bury(pool: Pool, hasher: Hasher, how: { exitCode: number | null; signal
   if (!pool.hashers.delete(hasher) || pool.isClosed) return;
   pool.log.error(how, 'a hasher has ended unexpectedly');
   clearTimeout(task?.deadline);
-  if (task && task.job.tries < 2) pool.waiting.unshift(task.job);
-  else task?.job.reject(new AuthError('SERVICE_UNAVAILABLE'));
+  const jobs = task?.jobs ?? [];
+  pool.waiting.unshift(...jobs.filter(({ tries }) => tries < 2));
+  for (const job of jobs) if (job.tries >= 2) job.reject(new AuthError('SERVICE_UNAVAILABLE'));
   pump(pool);
 }
 
 function closePool(pool: Pool): void {
   pool.isClosed = true;
-  const tasks = [...pool.hashers.values()].filter((task) => task !== undefined);
-  for (const { deadline } of tasks) clearTimeout(deadline);
-  for (const job of [...pool.waiting.splice(0), ...tasks.map((task) => task.job)])
+  for (const { deadline } of tasksOf(pool)) clearTimeout(deadline);
+  for (const job of [...pool.waiting.splice(0), ...underWay(pool)])
     job.reject(new AuthError('SERVICE_UNAVAILABLE'));
   for (const hasher of pool.hashers.keys()) hasher.kill();
   pool.hashers.clear();

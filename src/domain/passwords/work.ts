@@ -1,7 +1,4 @@
-import bcrypt from 'bcrypt';
-import { matchesForeign } from './foreign.js';
-
-/** What a hashing process is asked: to make a bcrypt hash, or to check what may be behind a hash of any known form. */
+/** What a hasher is asked: to make a bcrypt hash, or to check what may be behind a hash of any known form. */
 export type HashWork =
   | { readonly kind: 'make'; readonly input: string; readonly cost: number }
   | {
@@ -16,59 +13,61 @@ export type HashWork =
 /** A hash for `make`; for `check` whether an input is behind the hash. */
 export type HashResult = string | boolean;
 
+/** How many hashes a thread makes side by side: with a fourth, a processor runs out of registers, and each would take longer. */
+const LANES = 3;
+/** Of more bytes, the `$2a$` of the library takes what `$2b$` does not. */
+const MAX_2A_BYTES = 254;
+
 const BCRYPT = /^\$2[aby]\$(\d\d)\$.{53}$/;
+
+/** The cost of a bcrypt hash; undefined for any other. */
+export function bcryptCost(hash: string): number | undefined {
+  const [, cost] = BCRYPT.exec(hash) ?? [];
+  return cost === undefined ? undefined : Number(cost);
+}
 
 /**
  * Whether it is one bcrypt hash of the usual cost, or of the next: nothing is measured, no memory worth mentioning taken, and it is over
  * soon, as a thread in the middle of one cannot be stopped.
  */
 export const isPlain = (work: HashWork): boolean =>
-  work.kind === 'make' || [work.cost, work.cost + 1].includes(Number(BCRYPT.exec(work.hash)?.[1]));
+  work.kind === 'make' || [work.cost, work.cost + 1].includes(bcryptCost(work.hash) ?? 0);
 
-/** Does the work, in this thread: for one that does nothing else, and in a process that does nothing else unless it {@link isPlain}. */
-export async function doWork(work: HashWork): Promise<HashResult> {
-  if (work.kind === 'make') return bcrypt.hashSync(work.input, work.cost);
-  const { inputs, hash, cost } = work;
-  const startedAt = cpuMs();
-  for (const input of inputs) if (await matches(input, hash)) return true;
-  if (Number(BCRYPT.exec(hash)?.[1] ?? 0) < cost) fillUp(startedAt + millisecondsOf(cost) * inputs.length);
-  return false;
+/** How many hashes it is. */
+const lanesOf = (work: HashWork): number => (work.kind === 'make' ? 1 : work.inputs.length);
+
+/** The cost of hashes that can be made beside others of the same cost. */
+function sharedCost(work: HashWork): number | undefined {
+  if (work.kind === 'make') return work.cost;
+  const isCut =
+    work.hash.startsWith('$2a') && work.inputs.some((input) => Buffer.byteLength(input) > MAX_2A_BYTES);
+  return isPlain(work) && !isCut ? bcryptCost(work.hash) : undefined;
 }
 
-async function matches(input: string, hash: string): Promise<boolean> {
-  // $2y$ is what PHP calls $2b$.
-  return BCRYPT.test(hash)
-    ? bcrypt.compareSync(input, hash.replace(/^\$2y/, '$2b'))
-    : matchesForeign(input, hash);
+/** Whether these are several hashes that can be made side by side. */
+export function areSideBySide(works: readonly HashWork[]): boolean {
+  const [cost, ...others] = new Set(works.map(sharedCost));
+  const lanes = works.reduce((sum, work) => sum + lanesOf(work), 0);
+  return cost !== undefined && others.length === 0 && lanes > 1 && lanes <= LANES;
 }
 
-const SAMPLE_COST = 8;
-const STEP = `$2b$04$${'.'.repeat(53)}`;
-let sampleMs: number | undefined;
-
-/** Processor time of this process, which does not count the waiting for others. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+/** What is to be hashed, and how often that was tried. */
+interface Waiting {
+  readonly work: HashWork;
+  readonly tries: number;
 }
 
-/** What a hash of this cost takes here, worked out from a cheaper one. */
-function millisecondsOf(cost: number): number {
-  sampleMs ??= sample();
-  return sampleMs * 2 ** (cost - SAMPLE_COST);
+/**
+ * Takes from those who wait what one hasher does next: the first, and as they come those whose hashes go side by side with it. What has
+ * failed before goes alone, so that it takes nobody along.
+ */
+export function takeTogether<T extends Waiting>(waiting: T[]): T[] {
+  const taken: T[] = [];
+  for (const next of waiting) if (taken.length < LANES && mayGo([...taken, next])) taken.push(next);
+  waiting.splice(0, waiting.length, ...waiting.filter((one) => !taken.includes(one)));
+  return taken;
 }
 
-/** The least of three: a busy machine can only make one longer. */
-function sample(): number {
-  const once = () => {
-    const startedAt = cpuMs();
-    bcrypt.compareSync('', `$2b$0${SAMPLE_COST}$${'.'.repeat(53)}`);
-    return cpuMs() - startedAt;
-  };
-  return Math.min(once(), once(), once());
-}
-
-/** A wrong password behind a cheap hash must not tell, by a quick answer, that there is such an account. */
-function fillUp(untilMs: number): void {
-  while (cpuMs() < untilMs) bcrypt.compareSync('', STEP);
-}
+const mayGo = (some: readonly Waiting[]) =>
+  some.length === 1 ||
+  (some.every(({ tries }) => tries === 0) && areSideBySide(some.map(({ work }) => work)));

@@ -1,0 +1,190 @@
+import { fractionOfPi } from './pi.js';
+import {
+  add,
+  and,
+  call,
+  constant,
+  get,
+  isLess,
+  load,
+  loadWasm,
+  repeat,
+  set,
+  shiftLeft,
+  shiftRight,
+  store,
+  subtract,
+  xor,
+  type Code,
+  type WasmFunction,
+} from './wasm.js';
+
+/**
+ * bcrypt's work on several passwords at once. Each of Blowfish's rounds waits for the one before, and a processor for its memory; while
+ * it waits for one password it works on the next. A lane is the state of one password: its subkeys, its boxes, and what it began with.
+ * @see https://www.usenix.org/legacy/events/usenix99/provos/provos.pdf
+ */
+export interface Kernel {
+  /** Hashes what was put into the lanes. @param rounds two to the power of the cost, as 32 bits */
+  run(rounds: number): void;
+  /** Words of a lane, from `offset` bytes on. */
+  words(lane: number, offset: number, count: number): Uint32Array;
+  /** Forgets everything. */
+  wipe(): void;
+}
+
+const ROUNDS = 16;
+const SUBKEYS = ROUNDS + 2;
+const BOX_BYTES = 4 * 256;
+const WORD = 4;
+const BLOCK = 8;
+
+/** Where it stands in a lane, in bytes. The boxes follow the subkeys at once: they are filled in one go. */
+const SUBKEY = 0;
+const BOXES = SUBKEY + WORD * SUBKEYS;
+const FILLED = BOXES + 4 * BOX_BYTES;
+/** The password and the salt, each over and over, as long as the subkeys. */
+export const KEY = FILLED;
+export const SALT = KEY + WORD * SUBKEYS;
+export const TEXT = SALT + WORD * SUBKEYS;
+const LANE_BYTES = 8192;
+
+export const STREAM_WORDS = SUBKEYS;
+/** "OrpheanBeholderScryDoubt", and what becomes of it. */
+export const TEXT_WORDS = 6;
+const TIMES_ENCRYPTED = 64;
+
+/** The locals of every function: where it is, how often yet, and of each lane the halves of a block. */
+const ROUNDS_LEFT = 0;
+const AT = 1;
+const TIMES_LEFT = 2;
+const HALVES = 3;
+const NONE = constant(0);
+
+interface Lane {
+  readonly base: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+const lanesOf = (count: number): Lane[] =>
+  Array.from({ length: count }, (_, nth) => ({
+    base: nth * LANE_BYTES,
+    left: HALVES + 2 * nth,
+    right: HALVES + 2 * nth + 1,
+  }));
+
+const subkey = ({ base }: Lane, nth: number): Code => load(NONE, base + SUBKEY + WORD * nth);
+
+/** The word of a box for one byte of a half, which lies so many bits above where a word's place in bytes would have it. */
+const boxed = ({ base }: Lane, box: number, place: Code): Code =>
+  load(and(place, constant(WORD * 255)), base + BOXES + box * BOX_BYTES);
+
+/** Blowfish's F. */
+function mixed(lane: Lane, half: Code): Code {
+  const [a, b] = [22, 14].map((bits, box) => boxed(lane, box, shiftRight(half, constant(bits)))) as [
+    Code,
+    Code,
+  ];
+  const c = boxed(lane, 2, shiftRight(half, constant(6)));
+  const d = boxed(lane, 3, shiftLeft(half, constant(2)));
+  return add(xor(add(a, b), c), d);
+}
+
+/** The halves of a block change places; the new left one waits on the stack for the other to have gone. */
+const exchange = (lane: Lane): Code => [
+  ...xor(get(lane.right), subkey(lane, ROUNDS + 1)),
+  ...set(lane.right, get(lane.left)),
+  ...set(lane.left, []),
+];
+
+/** Encrypts a block of each lane, round by round in all of them. */
+function encrypt(lanes: readonly Lane[]): Code {
+  const whiten = lanes.flatMap((lane) => set(lane.left, xor(get(lane.left), subkey(lane, 0))));
+  const rounds = Array.from({ length: ROUNDS }, (_, round) =>
+    lanes.flatMap((lane) => {
+      const [from, to] = round % 2 === 0 ? [lane.left, lane.right] : [lane.right, lane.left];
+      return set(to, xor(xor(get(to), subkey(lane, round + 1)), mixed(lane, get(from))));
+    }),
+  );
+  return [...whiten, ...rounds.flat(), ...lanes.flatMap(exchange)];
+}
+
+const loop = (bytes: number, stride: number, body: Code): Code => [
+  ...set(AT, NONE),
+  ...repeat([...body, ...set(AT, add(get(AT), constant(stride)))], isLess(get(AT), constant(bytes))),
+];
+
+/** Mixes the password or the salt into the subkeys. */
+const mixIn = (lanes: readonly Lane[], stream: number): Code => {
+  const one = ({ base }: Lane) =>
+    store(get(AT), base + SUBKEY, xor(load(get(AT), base + SUBKEY), load(get(AT), base + stream)));
+  return loop(WORD * SUBKEYS, WORD, lanes.flatMap(one));
+};
+
+const halvesOf = ({ left, right }: Lane): [half: number, offset: number][] => [
+  [left, 0],
+  [right, WORD],
+];
+
+/** Fills subkeys and boxes anew, each block from the one before; the first time with the salt mixed in, one half of it and then the other. */
+function fill(lanes: readonly Lane[], isSalted: boolean): Code {
+  const begin = lanes.flatMap(({ left, right }) => [...set(left, NONE), ...set(right, NONE)]);
+  const salted = (lane: Lane) =>
+    halvesOf(lane).flatMap(([half, offset]) =>
+      set(half, xor(get(half), load(and(get(AT), constant(BLOCK)), lane.base + SALT + offset))),
+    );
+  const keep = (lane: Lane) =>
+    halvesOf(lane).flatMap(([half, offset]) => store(get(AT), lane.base + SUBKEY + offset, get(half)));
+  const body = [...(isSalted ? lanes.flatMap(salted) : []), ...encrypt(lanes), ...lanes.flatMap(keep)];
+  return [...begin, ...loop(FILLED, BLOCK, body)];
+}
+
+const countDown = (local: number, body: Code): Code =>
+  repeat([...body, ...set(local, subtract(get(local), constant(1)))], get(local));
+
+/** Encrypts the text, block by block, over and over. */
+function finish(lanes: readonly Lane[]): Code {
+  const each = (what: (half: number, offset: number) => Code) =>
+    lanes.flatMap((lane) =>
+      halvesOf(lane).flatMap(([half, offset]) => what(half, lane.base + TEXT + offset)),
+    );
+  return loop(WORD * TEXT_WORDS, BLOCK, [
+    ...each((half, offset) => set(half, load(get(AT), offset))),
+    ...set(TIMES_LEFT, constant(TIMES_ENCRYPTED)),
+    ...countDown(TIMES_LEFT, encrypt(lanes)),
+    ...each((half, offset) => store(get(AT), offset, get(half))),
+  ]);
+}
+
+function programOf(lanes: readonly Lane[]): WasmFunction[] {
+  const locals = HALVES - 1 + 2 * lanes.length;
+  const expand = { parameters: 1, locals, code: fill(lanes, false) };
+  const both = [KEY, SALT].flatMap((stream) => [...mixIn(lanes, stream), ...NONE, ...call(0)]);
+  const code = [
+    ...[...mixIn(lanes, KEY), ...fill(lanes, true)],
+    ...countDown(ROUNDS_LEFT, both),
+    ...finish(lanes),
+  ];
+  return [expand, { parameters: 1, locals, code }];
+}
+
+/** Makes a kernel for so many passwords at once, of at most eight. @throws where there is no WebAssembly */
+export function openKernel(count: number): Kernel {
+  const { memory, run } = loadWasm(programOf(lanesOf(count)));
+  const words = (lane: number, offset: number, length: number) =>
+    new Uint32Array(memory.buffer, lane * LANE_BYTES + offset, length);
+  const begin = beginning();
+  return {
+    run(rounds) {
+      for (let lane = 0; lane < count; lane++) words(lane, SUBKEY, begin.length).set(begin);
+      run(rounds);
+    },
+    words,
+    wipe: () => new Uint8Array(memory.buffer).fill(0),
+  };
+}
+
+let begun: Uint32Array | undefined;
+/** What subkeys and boxes hold at first. */
+const beginning = (): Uint32Array => (begun ??= fractionOfPi((FILLED - SUBKEY) / WORD));

@@ -1,0 +1,68 @@
+import { KEY, openKernel, SALT, STREAM_WORDS, TEXT, TEXT_WORDS, type Kernel } from './kernel.js';
+
+/** A password, and how bcrypt is to hash it: `$2b$`, the cost, `$` and 22 characters of salt; what follows is not looked at. */
+export interface Lane {
+  readonly input: string;
+  readonly setting: string;
+}
+
+const SETTING_CHARACTERS = 29;
+const SALT_AT = 7;
+const COST_AT = 4;
+const MAGIC = Buffer.from('OrpheanBeholderScryDoubt');
+/** bcrypt leaves out the last one of its text. */
+const HASH_BYTES = 23;
+/** bcrypt reads no more of a password, the NUL at its end included. */
+const KEY_BYTES = 72;
+
+const kernels = new Map<number, Kernel>();
+
+function kernelOf(lanes: number): Kernel {
+  const kernel = kernels.get(lanes) ?? openKernel(lanes);
+  kernels.set(lanes, kernel);
+  return kernel;
+}
+
+/**
+ * bcrypt of several passwords at once, in hardly more time than one takes: whole hashes, in their order.
+ * @param lanes all of one cost; of `$2a$` no password of more than 254 bytes, which that version cuts in its own way
+ * @throws where there is no WebAssembly
+ */
+export function hashSideBySide(lanes: readonly Lane[]): string[] {
+  const kernel = kernelOf(lanes.length);
+  lanes.forEach(({ input, setting }, lane) => {
+    const key = Buffer.concat([Buffer.from(input), Buffer.alloc(1)]).subarray(0, KEY_BYTES);
+    kernel.words(lane, KEY, STREAM_WORDS).set(streamOf(key));
+    kernel.words(lane, SALT, STREAM_WORDS).set(streamOf(fromRadix64(saltOf(setting))));
+    kernel.words(lane, TEXT, TEXT_WORDS).set(streamOf(MAGIC).subarray(0, TEXT_WORDS));
+  });
+  kernel.run(2 ** Number(lanes[0]?.setting.slice(COST_AT, COST_AT + 2)));
+  const hashes = lanes.map(({ setting }, lane) => textOf(setting, kernel.words(lane, TEXT, TEXT_WORDS)));
+  kernel.wipe();
+  return hashes;
+}
+
+const saltOf = (setting: string) => setting.slice(SALT_AT, SETTING_CHARACTERS);
+
+/** Bytes over and over, as words, the first byte on top. */
+function streamOf(bytes: Buffer): Uint32Array {
+  const repeated = Buffer.alloc(4 * STREAM_WORDS, bytes);
+  return Uint32Array.from({ length: STREAM_WORDS }, (_, at) => repeated.readUInt32BE(4 * at));
+}
+
+function textOf(setting: string, words: Uint32Array): string {
+  const bytes = Buffer.alloc(4 * TEXT_WORDS);
+  words.forEach((word, at) => bytes.writeUInt32BE(word, 4 * at));
+  const salt = toRadix64(fromRadix64(saltOf(setting)));
+  return setting.slice(0, SALT_AT) + salt + toRadix64(bytes.subarray(0, HASH_BYTES));
+}
+
+/** bcrypt's Base64 has the same digits in another order. */
+const DIGITS = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const USUAL_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+const fromRadix64 = (text: string): Buffer => Buffer.from(inDigits(text, DIGITS, USUAL_DIGITS), 'base64');
+const toRadix64 = (bytes: Buffer): string =>
+  inDigits(bytes.toString('base64').replace(/=+$/, ''), USUAL_DIGITS, DIGITS);
+const inDigits = (text: string, from: string, to: string): string =>
+  [...text].map((digit) => to[from.indexOf(digit)]).join('');

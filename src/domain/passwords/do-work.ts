@@ -1,0 +1,99 @@
+import { timingSafeEqual } from 'node:crypto';
+import bcrypt from 'bcrypt';
+import { hashSideBySide, type Lane } from './bcrypt/side-by-side.js';
+import { matchesForeign } from './foreign.js';
+import { areSideBySide, bcryptCost, type HashResult, type HashWork } from './work.js';
+
+/**
+ * Does work of one hasher, in this thread: for one that does nothing else, and in a process that does nothing else unless it
+ * {@link isPlain}. The results are in the order of the works.
+ */
+export async function doWork(works: readonly HashWork[]): Promise<HashResult[]> {
+  if (areSideBySide(works) && isProven()) return doSideBySide(works);
+  const results: HashResult[] = [];
+  for (const work of works) results.push(await doAlone(work));
+  return results;
+}
+
+function doSideBySide(works: readonly HashWork[]): HashResult[] {
+  const lanes = works.map(lanesOf);
+  const hashes = hashSideBySide(lanes.flat());
+  return works.map((work, nth) => {
+    const own = hashes.splice(0, lanes[nth]?.length);
+    return work.kind === 'make' ? String(own[0]) : own.some((hash) => isSame(hash, asNodeNames(work.hash)));
+  });
+}
+
+const lanesOf = (work: HashWork): Lane[] =>
+  work.kind === 'make'
+    ? [{ input: work.input, setting: bcrypt.genSaltSync(work.cost) }]
+    : work.inputs.map((input) => ({ input, setting: asNodeNames(work.hash) }));
+
+const isSame = (made: string, known: string) =>
+  made.length === known.length && timingSafeEqual(Buffer.from(made), Buffer.from(known));
+
+let proven: boolean | undefined;
+/** Whether what hashes side by side hashes as the library does, on this processor; where it cannot, everything goes one by one. */
+const isProven = (): boolean => (proven ??= prove());
+
+function prove(): boolean {
+  try {
+    const lanes = ['a', 'b', 'c'].map((input) => ({ input, setting: bcrypt.genSaltSync(PROOF_COST) }));
+    const expected = lanes.map(({ input, setting }) => bcrypt.hashSync(input, setting));
+    return hashSideBySide(lanes).every((hash, nth) => hash === expected[nth]);
+  } catch {
+    return false;
+  }
+}
+
+async function doAlone(work: HashWork): Promise<HashResult> {
+  if (work.kind === 'make') return bcrypt.hashSync(work.input, work.cost);
+  const { inputs, hash, cost } = work;
+  const startedAt = cpuMs();
+  for (const input of inputs) if (await matches(input, hash)) return true;
+  if ((bcryptCost(hash) ?? 0) < cost) fillUp(startedAt + millisecondsOf(cost) * inputs.length);
+  return false;
+}
+
+/** $2y$ is what PHP calls $2b$. */
+const asNodeNames = (hash: string) => hash.replace(/^\$2y/, '$2b');
+
+async function matches(input: string, hash: string): Promise<boolean> {
+  return bcryptCost(hash) === undefined
+    ? matchesForeign(input, hash)
+    : bcrypt.compareSync(input, asNodeNames(hash));
+}
+
+/** The least that bcrypt has. */
+const PROOF_COST = 4;
+
+const SAMPLE_COST = 8;
+const STEP = `$2b$04$${'.'.repeat(53)}`;
+let sampleMs: number | undefined;
+
+/** Processor time of this process, which does not count the waiting for others. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** What a hash of this cost takes here, worked out from a cheaper one. */
+function millisecondsOf(cost: number): number {
+  sampleMs ??= sample();
+  return sampleMs * 2 ** (cost - SAMPLE_COST);
+}
+
+/** The least of three: a busy machine can only make one longer. */
+function sample(): number {
+  const once = () => {
+    const startedAt = cpuMs();
+    bcrypt.compareSync('', `$2b$0${SAMPLE_COST}$${'.'.repeat(53)}`);
+    return cpuMs() - startedAt;
+  };
+  return Math.min(once(), once(), once());
+}
+
+/** A wrong password behind a cheap hash must not tell, by a quick answer, that there is such an account. */
+function fillUp(untilMs: number): void {
+  while (cpuMs() < untilMs) bcrypt.compareSync('', STEP);
+}
