@@ -92,81 +92,64 @@ function mixed(lane: Lane, half: Code): Code {
 }
 
 /** The halves of a block change places; the new left one waits on the stack for the other to have gone. */
-const exchange = (lane: Lane): Code => [
-  ...xor(get(lane.right), subkey(lane, ROUNDS + 1)),
-  ...set(lane.right, get(lane.left)),
-  ...set(lane.left, []),
-];
+const exchange = (lane: Lane): Code =>
+  xor(get(lane.right), subkey(lane, ROUNDS + 1)) + set(lane.right, get(lane.left)) + set(lane.left, '');
+
+/** The same for each lane. */
+const each = (lanes: readonly Lane[], code: (lane: Lane) => Code): Code => lanes.map(code).join('');
 
 /** Encrypts a block of each lane, round by round in all of them. */
 function encrypt(lanes: readonly Lane[]): Code {
-  const whiten = lanes.flatMap((lane) => set(lane.left, xor(get(lane.left), subkey(lane, 0))));
   const rounds = Array.from({ length: ROUNDS }, (_, round) =>
-    lanes.flatMap((lane) => {
+    each(lanes, (lane) => {
       const [from, to] = round % 2 === 0 ? [lane.left, lane.right] : [lane.right, lane.left];
       return set(to, xor(xor(get(to), subkey(lane, round + 1)), mixed(lane, get(from))));
     }),
   );
-  return [...whiten, ...rounds.flat(), ...lanes.flatMap(exchange)];
+  const begin = each(lanes, (lane) => set(lane.left, xor(get(lane.left), subkey(lane, 0))));
+  return begin + rounds.join('') + each(lanes, exchange);
 }
 
-const loop = (bytes: number, stride: number, body: Code): Code => [
-  ...set(AT, NONE),
-  ...repeat([...body, ...set(AT, add(get(AT), constant(stride)))], isLess(get(AT), constant(bytes))),
-];
+const loop = (bytes: number, stride: number, body: Code): Code =>
+  set(AT, NONE) + repeat(body + set(AT, add(get(AT), constant(stride))), isLess(get(AT), constant(bytes)));
 
 /** Mixes the password or the salt into the subkeys. */
 const mixIn = (lanes: readonly Lane[], stream: number): Code => {
   const one = ({ base }: Lane) =>
     store(get(AT), base + SUBKEY, xor(load(get(AT), base + SUBKEY), load(get(AT), base + stream)));
-  return loop(WORD * SUBKEYS, WORD, lanes.flatMap(one));
+  return loop(WORD * SUBKEYS, WORD, each(lanes, one));
 };
 
-const halvesOf = ({ left, right }: Lane): [half: number, offset: number][] => [
-  [left, 0],
-  [right, WORD],
-];
+/** The same for each half of a block, which lies at that offset of it. */
+const eachHalf = (lanes: readonly Lane[], code: (half: number, offset: number) => Code): Code =>
+  each(lanes, ({ base, left, right }) => code(left, base) + code(right, base + WORD));
 
 /** Fills subkeys and boxes anew, each block from the one before; the first time with the salt mixed in, one half of it and then the other. */
 function fill(lanes: readonly Lane[], isSalted: boolean): Code {
-  const begin = lanes.flatMap(({ left, right }) => [...set(left, NONE), ...set(right, NONE)]);
-  const salted = (lane: Lane) =>
-    halvesOf(lane).flatMap(([half, offset]) =>
-      set(half, xor(get(half), load(and(get(AT), constant(BLOCK)), lane.base + SALT + offset))),
-    );
-  const keep = (lane: Lane) =>
-    halvesOf(lane).flatMap(([half, offset]) => store(get(AT), lane.base + SUBKEY + offset, get(half)));
-  const body = [...(isSalted ? lanes.flatMap(salted) : []), ...encrypt(lanes), ...lanes.flatMap(keep)];
-  return [...begin, ...loop(FILLED, BLOCK, body)];
+  const begin = eachHalf(lanes, (half) => set(half, NONE));
+  const half = and(get(AT), constant(BLOCK));
+  const salt = eachHalf(lanes, (to, offset) => set(to, xor(get(to), load(half, SALT + offset))));
+  const keep = eachHalf(lanes, (from, offset) => store(get(AT), SUBKEY + offset, get(from)));
+  return begin + loop(FILLED, BLOCK, (isSalted ? salt : '') + encrypt(lanes) + keep);
 }
 
 const countDown = (local: number, body: Code): Code =>
-  repeat([...body, ...set(local, subtract(get(local), constant(1)))], get(local));
+  repeat(body + set(local, subtract(get(local), constant(1))), get(local));
 
 /** Encrypts the text, block by block, over and over. */
 function finish(lanes: readonly Lane[]): Code {
-  const each = (what: (half: number, offset: number) => Code) =>
-    lanes.flatMap((lane) =>
-      halvesOf(lane).flatMap(([half, offset]) => what(half, lane.base + TEXT + offset)),
-    );
-  return loop(WORD * TEXT_WORDS, BLOCK, [
-    ...each((half, offset) => set(half, load(get(AT), offset))),
-    ...set(TIMES_LEFT, constant(TIMES_ENCRYPTED)),
-    ...countDown(TIMES_LEFT, encrypt(lanes)),
-    ...each((half, offset) => store(get(AT), offset, get(half))),
-  ]);
+  const read = eachHalf(lanes, (to, offset) => set(to, load(get(AT), TEXT + offset)));
+  const often = set(TIMES_LEFT, constant(TIMES_ENCRYPTED)) + countDown(TIMES_LEFT, encrypt(lanes));
+  const keep = eachHalf(lanes, (from, offset) => store(get(AT), TEXT + offset, get(from)));
+  return loop(WORD * TEXT_WORDS, BLOCK, read + often + keep);
 }
 
 function programOf(lanes: readonly Lane[]): WasmFunction[] {
   const locals = HALVES - 1 + 2 * lanes.length;
   const expand = { parameters: 1, locals, code: fill(lanes, false) };
-  const both = [KEY, SALT].flatMap((stream) => [...mixIn(lanes, stream), ...NONE, ...call(0)]);
-  const code = [
-    ...[...mixIn(lanes, KEY), ...fill(lanes, true)],
-    ...countDown(ROUNDS_LEFT, both),
-    ...finish(lanes),
-  ];
-  return [expand, { parameters: 1, locals, code }];
+  const both = [KEY, SALT].map((stream) => mixIn(lanes, stream) + NONE + call(0)).join('');
+  const begin = mixIn(lanes, KEY) + fill(lanes, true);
+  return [expand, { parameters: 1, locals, code: begin + countDown(ROUNDS_LEFT, both) + finish(lanes) }];
 }
 
 /** Makes a kernel for so many passwords at once, of at most eight. @throws where there is no WebAssembly */

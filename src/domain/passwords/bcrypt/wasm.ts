@@ -1,34 +1,26 @@
-/** Instructions of WebAssembly, in their binary form. @see https://webassembly.github.io/spec/core/binary/ */
-export type Code = readonly number[];
+/** Instructions of WebAssembly, in their binary form: each character is a byte. @see https://webassembly.github.io/spec/core/binary/ */
+export type Code = string;
 
+const bytes = (...values: number[]): Code => String.fromCharCode(...values);
 /** LEB128 of a number of at most 32 bits without a sign. */
 const unsigned = (value: number): Code =>
-  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+  value < 0x80 ? bytes(value) : bytes((value & 0x7f) | 0x80) + unsigned(value >>> 7);
 /** LEB128 of a number of at most 32 bits with its sign. */
 const signed = (value: number): Code =>
-  value >= -64 && value < 64 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
+  value >= -64 && value < 64 ? bytes(value & 0x7f) : bytes((value & 0x7f) | 0x80) + signed(value >> 7);
 
-export const constant = (value: number): Code => [0x41, ...signed(value)];
-export const get = (local: number): Code => [0x20, ...unsigned(local)];
-export const set = (local: number, value: Code): Code => [...value, 0x21, ...unsigned(local)];
+export const constant = (value: number): Code => bytes(0x41) + signed(value);
+export const get = (local: number): Code => bytes(0x20) + unsigned(local);
+export const set = (local: number, value: Code): Code => value + bytes(0x21) + unsigned(local);
 
 const WORD_ALIGNED = 2;
 /** The word at `address + offset` bytes. */
-export const load = (address: Code, offset: number): Code => [
-  ...address,
-  ...[0x28, WORD_ALIGNED],
-  ...unsigned(offset),
-];
-export const store = (address: Code, offset: number, value: Code): Code => [
-  ...address,
-  ...value,
-  ...[0x36, WORD_ALIGNED],
-  ...unsigned(offset),
-];
+export const load = (address: Code, offset: number): Code =>
+  address + bytes(0x28, WORD_ALIGNED) + unsigned(offset);
+export const store = (address: Code, offset: number, value: Code): Code =>
+  address + value + bytes(0x36, WORD_ALIGNED) + unsigned(offset);
 
-const binary =
-  (operation: number) =>
-  (left: Code, right: Code): Code => [...left, ...right, operation];
+const binary = (operation: number) => (left: Code, right: Code) => left + right + bytes(operation);
 export const isLess = binary(0x49);
 export const add = binary(0x6a);
 export const subtract = binary(0x6b);
@@ -38,14 +30,10 @@ export const shiftLeft = binary(0x74);
 export const shiftRight = binary(0x76);
 
 /** Does it, and again for as long as the condition is not zero. */
-export const repeat = (body: Code, condition: Code): Code => [
-  ...[0x03, 0x40],
-  ...body,
-  ...condition,
-  ...[0x0d, 0x00, 0x0b],
-];
+export const repeat = (body: Code, condition: Code): Code =>
+  bytes(0x03, 0x40) + body + condition + bytes(0x0d, 0x00, 0x0b);
 /** Calls a function of the module, by its place in it. */
-export const call = (place: number): Code => [0x10, ...unsigned(place)];
+export const call = (place: number): Code => bytes(0x10) + unsigned(place);
 
 /** A function that gives nothing back. Its parameters come first among its locals; all are words. */
 export interface WasmFunction {
@@ -56,13 +44,11 @@ export interface WasmFunction {
 }
 
 const WORD = 0x7f;
-const vector = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()];
-const sized = (code: Code): Code => [...unsigned(code.length), ...code];
-const section = (id: number, content: Code): Code => [id, ...sized(content)];
-const named = (name: string, kind: number, place: number): Code => [
-  ...sized([...Buffer.from(name)]),
-  ...[kind, ...unsigned(place)],
-];
+const vector = (items: readonly Code[]): Code => unsigned(items.length) + items.join('');
+const sized = (code: Code): Code => unsigned(code.length) + code;
+const section = (id: number, content: Code): Code => bytes(id) + sized(content);
+const named = (name: string, kind: number, place: number): Code =>
+  sized(name) + bytes(kind) + unsigned(place);
 
 /** What a module offers: its memory, and the last of its functions. */
 export interface WasmExports {
@@ -83,16 +69,19 @@ export function loadWasm(functions: readonly WasmFunction[]): WasmExports {
 }
 
 function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
-  const types = functions.map(({ parameters }) => [0x60, ...vector(Array(parameters).fill([WORD])), 0]);
-  const bodies = functions.map(({ locals, code }) =>
-    sized([...vector([[...unsigned(locals), WORD]]), ...code, 0x0b]),
+  const types = functions.map(
+    ({ parameters }) => bytes(0x60) + vector(Array(parameters).fill(bytes(WORD))) + bytes(0),
   );
-  return new Uint8Array([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, vector(types)),
-    ...section(3, vector(functions.map((_, place) => unsigned(place)))),
-    ...section(5, vector([[0x00, 0x01]])),
-    ...section(7, vector([named('memory', 2, 0), named('run', 0, functions.length - 1)])),
-    ...section(10, vector(bodies)),
-  ]);
+  const bodies = functions.map(({ locals, code }) =>
+    sized(vector([unsigned(locals) + bytes(WORD)]) + code + bytes(0x0b)),
+  );
+  const places = functions.map((_, place) => unsigned(place));
+  const sections = [
+    section(1, vector(types)),
+    section(3, vector(places)),
+    section(5, vector([bytes(0x00, 0x01)])),
+    section(7, vector([named('memory', 2, 0), named('run', 0, functions.length - 1)])),
+    section(10, vector(bodies)),
+  ];
+  return Buffer.from('\0asm' + bytes(1, 0, 0, 0) + sections.join(''), 'latin1');
 }
