@@ -82,13 +82,9 @@ const boxed = ({ base }: Lane, box: number, place: Code): Code =>
 
 /** Blowfish's F. */
 function mixed(lane: Lane, half: Code): Code {
-  const [a, b] = [22, 14].map((bits, box) => boxed(lane, box, shiftRight(half, constant(bits)))) as [
-    Code,
-    Code,
-  ];
-  const c = boxed(lane, 2, shiftRight(half, constant(6)));
-  const d = boxed(lane, 3, shiftLeft(half, constant(2)));
-  return add(xor(add(a, b), c), d);
+  const byte = (box: number, bits: number) => boxed(lane, box, shiftRight(half, constant(bits)));
+  const last = boxed(lane, 3, shiftLeft(half, constant(2)));
+  return add(xor(add(byte(0, 22), byte(1, 14)), byte(2, 6)), last);
 }
 
 /** The halves of a block change places; the new left one waits on the stack for the other to have gone. */
