@@ -72,6 +72,9 @@ describe('passwords that are hashed side by side', () => {
     const odd = ben.replace(/^(.{28})./, (_, start: string) => `${start}/`);
     expect(bcrypt.compareSync('ben', odd)).toBe(false);
     expect(await doWork([check(['ben', 'no'], odd)])).toEqual([false]);
+    // What is no bcrypt hash at all is nobody's, and spoils nothing for those beside it.
+    const broken = `${ben.slice(0, -1)}é`;
+    expect(await doWork([check(['ben'], ben), check(['ben'], broken)])).toEqual([true, false]);
   });
 });
 

@@ -2,14 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import bcrypt from 'bcrypt';
 import { hashSideBySide, type Lane } from './bcrypt/side-by-side.js';
 import { matchesForeign } from './foreign.js';
-import { areSideBySide, bcryptCost, type HashResult, type HashWork } from './work.js';
+import { areSideBySide, bcryptCost, lanesIn, type HashResult, type HashWork } from './work.js';
 
 /**
  * Does work of one hasher, in this thread: for one that does nothing else, and in a process that does nothing else unless it
  * {@link isPlain}. The results are in the order of the works.
  */
 export async function doWork(works: readonly HashWork[]): Promise<HashResult[]> {
-  if (areSideBySide(works) && isProven()) return doSideBySide(works);
+  if (areSideBySide(works) && isProven(lanesIn(works))) return doSideBySide(works);
   const results: HashResult[] = [];
   for (const work of works) results.push(await doAlone(work));
   return results;
@@ -32,13 +32,19 @@ const lanesOf = (work: HashWork): Lane[] =>
 const isSame = (made: string, known: string) =>
   made.length === known.length && timingSafeEqual(Buffer.from(made), Buffer.from(known));
 
-let proven: boolean | undefined;
-/** Whether what hashes side by side hashes as the library does, on this processor; where it cannot, everything goes one by one. */
-const isProven = (): boolean => (proven ??= prove());
+const proofs = new Map<number, boolean>();
 
-function prove(): boolean {
+/** Whether so many are hashed side by side as the library hashes them, on this processor; where they are not, they go one by one. */
+function isProven(count: number): boolean {
+  const isGood = proofs.get(count) ?? prove(count);
+  proofs.set(count, isGood);
+  return isGood;
+}
+
+function prove(count: number): boolean {
   try {
-    const lanes = ['a', 'b', 'c'].map((input) => ({ input, setting: bcrypt.genSaltSync(PROOF_COST) }));
+    const inputs = Array.from({ length: count }, (_, nth) => `${nth} of ${count}`);
+    const lanes = inputs.map((input) => ({ input, setting: bcrypt.genSaltSync(PROOF_COST) }));
     const expected = lanes.map(({ input, setting }) => bcrypt.hashSync(input, setting));
     return hashSideBySide(lanes).every((hash, nth) => hash === expected[nth]);
   } catch {

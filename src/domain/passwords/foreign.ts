@@ -1,4 +1,5 @@
 import { createCipheriv, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto';
+import { bcryptCost } from './work.js';
 
 /**
  * Hashes that other systems made, each as one text in the style of the PHC string format. What is accepted here is what an
@@ -93,12 +94,10 @@ const FORMS: ReadonlyMap<string, Foreign> = new Map([
   ['pbkdf2-sha512', pbkdf2('sha512')],
 ]);
 
-const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
-
 /** Why a hash is not taken, as the end of a sentence without anything of the hash in it; undefined where it is. */
 export function foreignFault(hash: string): string | undefined {
-  const [, cost] = BCRYPT.exec(hash) ?? [];
-  if (cost !== undefined) return whole(Number(cost), 4, MAX_BCRYPT_COST) ? undefined : TOO_MUCH;
+  const cost = bcryptCost(hash);
+  if (cost !== undefined) return whole(cost, 4, MAX_BCRYPT_COST) ? undefined : TOO_MUCH;
   const read = readForeign(hash);
   return typeof read === 'string' ? read : undefined;
 }

@@ -18,7 +18,7 @@ const LANES = 3;
 /** Of more bytes, the `$2a$` of the library takes what `$2b$` does not. */
 const MAX_2A_BYTES = 254;
 
-const BCRYPT = /^\$2[aby]\$(\d\d)\$.{53}$/;
+const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
 /** The cost of a bcrypt hash; undefined for any other. */
 export function bcryptCost(hash: string): number | undefined {
@@ -33,8 +33,9 @@ export function bcryptCost(hash: string): number | undefined {
 export const isPlain = (work: HashWork): boolean =>
   work.kind === 'make' || [work.cost, work.cost + 1].includes(bcryptCost(work.hash) ?? 0);
 
-/** How many hashes it is. */
-const lanesOf = (work: HashWork): number => (work.kind === 'make' ? 1 : work.inputs.length);
+/** How many hashes these are. */
+export const lanesIn = (works: readonly HashWork[]): number =>
+  works.reduce((sum, work) => sum + (work.kind === 'make' ? 1 : work.inputs.length), 0);
 
 /** The cost of hashes that can be made beside others of the same cost. */
 function sharedCost(work: HashWork): number | undefined {
@@ -47,7 +48,7 @@ function sharedCost(work: HashWork): number | undefined {
 /** Whether these are several hashes that can be made side by side. */
 export function areSideBySide(works: readonly HashWork[]): boolean {
   const [cost, ...others] = new Set(works.map(sharedCost));
-  const lanes = works.reduce((sum, work) => sum + lanesOf(work), 0);
+  const lanes = lanesIn(works);
   return cost !== undefined && others.length === 0 && lanes > 1 && lanes <= LANES;
 }
 
@@ -63,8 +64,11 @@ interface Waiting {
  */
 export function takeTogether<T extends Waiting>(waiting: T[]): T[] {
   const taken: T[] = [];
-  for (const next of waiting) if (taken.length < LANES && mayGo([...taken, next])) taken.push(next);
-  waiting.splice(0, waiting.length, ...waiting.filter((one) => !taken.includes(one)));
+  for (const next of waiting) {
+    if (mayGo([...taken, next])) taken.push(next);
+    if (lanesIn(taken.map(({ work }) => work)) >= LANES) break;
+  }
+  for (const one of taken) waiting.splice(waiting.indexOf(one), 1);
   return taken;
 }
 
