@@ -32,6 +32,9 @@ const lanesOf = (work: HashWork): Lane[] =>
 const isSame = (made: string, known: string) =>
   made.length === known.length && timingSafeEqual(Buffer.from(made), Buffer.from(known));
 
+/** The least that bcrypt has. */
+const LEAST_COST = 4;
+
 const proofs = new Map<number, boolean>();
 
 /** Whether so many are hashed side by side as the library hashes them, on this processor; where they are not, they go one by one. */
@@ -44,7 +47,7 @@ function isProven(count: number): boolean {
 function prove(count: number): boolean {
   try {
     const inputs = Array.from({ length: count }, (_, nth) => `${nth} of ${count}`);
-    const lanes = inputs.map((input) => ({ input, setting: bcrypt.genSaltSync(PROOF_COST) }));
+    const lanes = inputs.map((input) => ({ input, setting: bcrypt.genSaltSync(LEAST_COST) }));
     const expected = lanes.map(({ input, setting }) => bcrypt.hashSync(input, setting));
     return hashSideBySide(lanes).every((hash, nth) => hash === expected[nth]);
   } catch {
@@ -57,7 +60,7 @@ async function doAlone(work: HashWork): Promise<HashResult> {
   const { inputs, hash, cost } = work;
   const startedAt = cpuMs();
   for (const input of inputs) if (await matches(input, hash)) return true;
-  if ((bcryptCost(hash) ?? 0) < cost) fillUp(startedAt + millisecondsOf(cost) * inputs.length);
+  if ((bcryptCost(hash) ?? 0) < cost) fillUp(startedAt + (await millisecondsOf(cost, inputs.length)));
   return false;
 }
 
@@ -70,34 +73,37 @@ async function matches(input: string, hash: string): Promise<boolean> {
     : bcrypt.compareSync(input, asNodeNames(hash));
 }
 
-/** The least that bcrypt has. */
-const PROOF_COST = 4;
-
-const SAMPLE_COST = 8;
-const STEP = `$2b$04$${'.'.repeat(53)}`;
-let sampleMs: number | undefined;
-
 /** Processor time of this process, which does not count the waiting for others. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/** What a hash of this cost takes here, worked out from a cheaper one. */
-function millisecondsOf(cost: number): number {
-  sampleMs ??= sample();
+const SAMPLE_COST = 8;
+const samples = new Map<number, number>();
+
+/** What a wrong password takes here in so many spellings behind a hash of this cost, worked out from a cheaper one. */
+async function millisecondsOf(cost: number, spellings: number): Promise<number> {
+  const sampleMs = samples.get(spellings) ?? (await sample(spellings));
+  samples.set(spellings, sampleMs);
   return sampleMs * 2 ** (cost - SAMPLE_COST);
 }
 
-/** The least of three: a busy machine can only make one longer. */
-function sample(): number {
-  const once = () => {
+/** The least of a few: a busy machine can only make one longer. */
+async function sample(spellings: number): Promise<number> {
+  const inputs = Array.from({ length: spellings }, () => '');
+  const tries: number[] = [];
+  while (tries.length < 4) {
     const startedAt = cpuMs();
-    bcrypt.compareSync('', `$2b$0${SAMPLE_COST}$${'.'.repeat(53)}`);
-    return cpuMs() - startedAt;
-  };
-  return Math.min(once(), once(), once());
+    await doWork([{ kind: 'check', inputs, hash: hashOf(SAMPLE_COST), cost: SAMPLE_COST }]);
+    tries.push(cpuMs() - startedAt);
+  }
+  return Math.min(...tries);
 }
+
+/** A hash of nothing. */
+const hashOf = (cost: number) => `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`;
+const STEP = hashOf(LEAST_COST);
 
 /** A wrong password behind a cheap hash must not tell, by a quick answer, that there is such an account. */
 function fillUp(untilMs: number): void {
