@@ -24,7 +24,7 @@ describe('passwords that are hashed side by side', () => {
     const other = { input: 'another', setting: `$2b$05$${'/'.repeat(22)}` };
     for (let lane = 0; lane < 3; lane++) {
       const lanes = Array.from({ length: 3 }, (_, nth) => (nth === lane ? { input, setting: hash } : other));
-      expect(hashSideBySide(lanes)[lane]).toBe(hash);
+      expect(hashSideBySide(lanes, 5)[lane]).toBe(hash);
     }
   });
 
@@ -34,9 +34,9 @@ describe('passwords that are hashed side by side', () => {
     for (let round = 0; round < 90; round++) {
       const lanes = Array.from({ length: 1 + (round % 3) }, (_, nth) => ({
         input: randomBytes(lengths[randomInt(lengths.length)] ?? 0).toString(spellings[nth] ?? 'hex'),
-        setting: bcrypt.genSaltSync(COST),
+        setting: bcrypt.genSaltSync(COST + randomInt(3)),
       }));
-      expect(hashSideBySide(lanes)).toEqual(
+      expect(hashSideBySide(lanes, COST + 2)).toEqual(
         lanes.map(({ input, setting }) => bcrypt.hashSync(input, setting)),
       );
     }
@@ -106,9 +106,8 @@ describe('what a hasher does next', () => {
     ).toEqual([
       ['two spellings', 'one'],
       ['two more'],
-      ['of another cost', 'dearer than usual'],
+      ['of another cost', 'cheaper than it should be', 'dearer than usual'],
       ['of another system'],
-      ['cheaper than it should be'],
     ]);
   });
 

@@ -2,22 +2,36 @@ import { timingSafeEqual } from 'node:crypto';
 import bcrypt from 'bcrypt';
 import { hashSideBySide, type Lane } from './bcrypt/side-by-side.js';
 import { matchesForeign } from './foreign.js';
-import { areSideBySide, bcryptCost, lanesIn, type HashResult, type HashWork } from './work.js';
+import { bcryptCost, isPlain, lanesIn, sharedCost, type HashResult, type HashWork } from './work.js';
 
 /**
  * Does work of one hasher, in this thread: for one that does nothing else, and in a process that does nothing else unless it
- * {@link isPlain}. The results are in the order of the works.
+ * {@link isForThread}. The results are in the order of the works.
  */
 export async function doWork(works: readonly HashWork[]): Promise<HashResult[]> {
-  if (areSideBySide(works) && isProven(lanesIn(works))) return doSideBySide(works);
+  const cost = provenCost(works);
+  if (cost !== undefined) return doSideBySide(works, cost);
   const results: HashResult[] = [];
   for (const work of works) results.push(await doAlone(work));
   return results;
 }
 
-function doSideBySide(works: readonly HashWork[]): HashResult[] {
+/**
+ * Whether a thread may do it, which cannot be stopped in the middle: nothing is measured, no memory worth mentioning taken, and it is
+ * over soon.
+ */
+export const isForThread = (works: readonly HashWork[]): boolean =>
+  works.every(isPlain) || provenCost(works) !== undefined;
+
+/** The cost of what is done side by side; undefined where it is done one by one. */
+function provenCost(works: readonly HashWork[]): number | undefined {
+  const cost = sharedCost(works);
+  return cost !== undefined && isProven(lanesIn(works)) ? cost : undefined;
+}
+
+function doSideBySide(works: readonly HashWork[], cost: number): HashResult[] {
   const lanes = works.map(lanesOf);
-  const hashes = hashSideBySide(lanes.flat());
+  const hashes = hashSideBySide(lanes.flat(), cost);
   return works.map((work, nth) => {
     const own = hashes.splice(0, lanes[nth]?.length);
     return work.kind === 'make' ? String(own[0]) : own.some((hash) => isSame(hash, asNodeNames(work.hash)));
@@ -49,7 +63,7 @@ function prove(count: number): boolean {
     const inputs = Array.from({ length: count }, (_, nth) => `${nth} of ${count}`);
     const lanes = inputs.map((input) => ({ input, setting: bcrypt.genSaltSync(LEAST_COST) }));
     const expected = lanes.map(({ input, setting }) => bcrypt.hashSync(input, setting));
-    return hashSideBySide(lanes).every((hash, nth) => hash === expected[nth]);
+    return hashSideBySide(lanes, LEAST_COST).every((hash, nth) => hash === expected[nth]);
   } catch {
     return false;
   }

@@ -4,7 +4,7 @@
 import { constants, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import type { HashAnswer, Hasher } from './hashers.js';
-import { isPlain, type HashWork } from './work.js';
+import type { HashWork } from './work.js';
 
 try {
   setPriority(constants.priority.PRIORITY_LOW);
@@ -30,8 +30,8 @@ async function leave(works: readonly HashWork[]): Promise<void> {
 
 parentPort?.on('message', (works: readonly HashWork[]) => {
   loading
-    .then(async ({ doWork }) => {
-      if (works.every(isPlain)) answer({ results: await doWork(works) });
+    .then(async ({ doWork, isForThread }) => {
+      if (isForThread(works)) answer({ results: await doWork(works) });
       else await leave(works);
     })
     .catch(() => answer({}));

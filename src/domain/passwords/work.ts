@@ -26,10 +26,7 @@ export function bcryptCost(hash: string): number | undefined {
   return cost === undefined ? undefined : Number(cost);
 }
 
-/**
- * Whether it is one bcrypt hash of the usual cost, or of the next: nothing is measured, no memory worth mentioning taken, and it is over
- * soon, as a thread in the middle of one cannot be stopped.
- */
+/** Whether it is a bcrypt hash of the usual cost, or of the next. */
 export const isPlain = (work: HashWork): boolean =>
   work.kind === 'make' || [work.cost, work.cost + 1].includes(bcryptCost(work.hash) ?? 0);
 
@@ -37,19 +34,23 @@ export const isPlain = (work: HashWork): boolean =>
 export const lanesIn = (works: readonly HashWork[]): number =>
   works.reduce((sum, work) => sum + (work.kind === 'make' ? 1 : work.inputs.length), 0);
 
-/** The cost of hashes that can be made beside others of the same cost. */
-function sharedCost(work: HashWork): number | undefined {
+/**
+ * The cost whose time it takes beside others of the same; undefined for what goes alone. What is cheaper takes as long as one of ours there,
+ * too: whoever sends several at once would see that it does not go with them.
+ */
+function laneCost(work: HashWork): number | undefined {
   if (work.kind === 'make') return work.cost;
+  const own = bcryptCost(work.hash);
   const isCut =
     work.hash.startsWith('$2a') && work.inputs.some((input) => Buffer.byteLength(input) > MAX_2A_BYTES);
-  return isPlain(work) && !isCut ? bcryptCost(work.hash) : undefined;
+  return own === undefined || own > work.cost + 1 || isCut ? undefined : Math.max(own, work.cost);
 }
 
-/** Whether these are several hashes that can be made side by side. */
-export function areSideBySide(works: readonly HashWork[]): boolean {
-  const [cost, ...others] = new Set(works.map(sharedCost));
+/** The cost of several hashes that can be made side by side; undefined where they cannot. */
+export function sharedCost(works: readonly HashWork[]): number | undefined {
+  const [cost, ...others] = new Set(works.map(laneCost));
   const lanes = lanesIn(works);
-  return cost !== undefined && others.length === 0 && lanes > 1 && lanes <= LANES;
+  return others.length === 0 && lanes > 1 && lanes <= LANES ? cost : undefined;
 }
 
 /** What is to be hashed, and how often that was tried. */
@@ -74,4 +75,4 @@ export function takeTogether<T extends Waiting>(waiting: T[]): T[] {
 
 const mayGo = (some: readonly Waiting[]) =>
   some.length === 1 ||
-  (some.every(({ tries }) => tries === 0) && areSideBySide(some.map(({ work }) => work)));
+  (some.every(({ tries }) => tries === 0) && sharedCost(some.map(({ work }) => work)) !== undefined);

@@ -8,7 +8,7 @@ import {
   isLess,
   load,
   loadWasm,
-  repeat,
+  loopWhile,
   set,
   shiftLeft,
   shiftRight,
@@ -16,7 +16,6 @@ import {
   subtract,
   xor,
   type Code,
-  type WasmFunction,
 } from './wasm.js';
 
 /**
@@ -25,8 +24,12 @@ import {
  * @see https://www.usenix.org/legacy/events/usenix99/provos/provos.pdf
  */
 export interface Kernel {
-  /** Hashes what was put into the lanes. @param rounds two to the power of the cost, as 32 bits */
-  run(rounds: number): void;
+  /** Begins with the password and the salt in each lane. */
+  begin(): void;
+  /** Goes on for so many rounds: two to the power of the cost, in all. */
+  repeat(rounds: number): void;
+  /** Encrypts the text in each lane with what came of the rounds so far; there may be more. */
+  finish(): void;
   /** Words of a lane, from `offset` bytes on. */
   words(lane: number, offset: number, count: number): Uint32Array;
   /** Forgets everything. */
@@ -54,11 +57,10 @@ export const STREAM_WORDS = SUBKEYS;
 export const TEXT_WORDS = 6;
 const TIMES_ENCRYPTED = 64;
 
-/** The locals of every function: where it is, how often yet, and of each lane the halves of a block. */
-const ROUNDS_LEFT = 0;
+/** The locals of every function: how often yet, where it is, and of each lane the halves of a block. */
+const TIMES_LEFT = 0;
 const AT = 1;
-const TIMES_LEFT = 2;
-const HALVES = 3;
+const HALVES = 2;
 const NONE = constant(0);
 
 interface Lane {
@@ -107,7 +109,7 @@ function encrypt(lanes: readonly Lane[]): Code {
 }
 
 const loop = (bytes: number, stride: number, body: Code): Code =>
-  set(AT, NONE) + repeat(body + set(AT, add(get(AT), constant(stride))), isLess(get(AT), constant(bytes)));
+  set(AT, NONE) + loopWhile(body + set(AT, add(get(AT), constant(stride))), isLess(get(AT), constant(bytes)));
 
 /** Mixes the password or the salt into the subkeys. */
 const mixIn = (lanes: readonly Lane[], stream: number): Code => {
@@ -130,7 +132,7 @@ function fill(lanes: readonly Lane[], isSalted: boolean): Code {
 }
 
 const countDown = (local: number, body: Code): Code =>
-  repeat(body + set(local, subtract(get(local), constant(1))), get(local));
+  loopWhile(body + set(local, subtract(get(local), constant(1))), get(local));
 
 /** Encrypts the text, block by block, over and over. */
 function finish(lanes: readonly Lane[]): Code {
@@ -140,25 +142,31 @@ function finish(lanes: readonly Lane[]): Code {
   return loop(WORD * TEXT_WORDS, BLOCK, read + often + keep);
 }
 
-function programOf(lanes: readonly Lane[]): WasmFunction[] {
-  const locals = HALVES - 1 + 2 * lanes.length;
-  const expand = { parameters: 1, locals, code: fill(lanes, false) };
+/** The first is what the others call, by its place. */
+function programOf(lanes: readonly Lane[]) {
   const both = [KEY, SALT].map((stream) => mixIn(lanes, stream) + NONE + call(0)).join('');
-  const begin = mixIn(lanes, KEY) + fill(lanes, true);
-  return [expand, { parameters: 1, locals, code: begin + countDown(ROUNDS_LEFT, both) + finish(lanes) }];
+  return {
+    expand: fill(lanes, false),
+    begin: mixIn(lanes, KEY) + fill(lanes, true),
+    repeat: countDown(TIMES_LEFT, both),
+    finish: finish(lanes),
+  };
 }
 
 /** Makes a kernel for so many passwords at once, of at most eight. @throws where there is no WebAssembly */
 export function openKernel(count: number): Kernel {
-  const { memory, run } = loadWasm(programOf(lanesOf(count)));
+  const locals = HALVES + 2 * count;
+  const { memory, begin, repeat, finish } = loadWasm(programOf(lanesOf(count)), locals);
   const words = (lane: number, offset: number, length: number) =>
     new Uint32Array(memory.buffer, lane * LANE_BYTES + offset, length);
-  const begin = beginning();
+  const first = beginning();
   return {
-    run(rounds) {
-      for (let lane = 0; lane < count; lane++) words(lane, SUBKEY, begin.length).set(begin);
-      run(rounds);
+    begin() {
+      for (let lane = 0; lane < count; lane++) words(lane, SUBKEY, first.length).set(first);
+      begin(0);
     },
+    repeat,
+    finish: () => finish(0),
     words,
     wipe: () => new Uint8Array(memory.buffer).fill(0),
   };

@@ -25,21 +25,43 @@ function kernelOf(lanes: number): Kernel {
 
 /**
  * bcrypt of several passwords at once, in hardly more time than one takes: whole hashes, in their order.
- * @param lanes all of one cost; of `$2a$` no password of more than 254 bytes, which that version cuts in its own way
+ * @param lanes of `$2a$` no password of more than 254 bytes, which that version cuts in its own way
+ * @param cost whose time it takes; no lane has a higher one, and what a cheaper one has come to is kept on the way
  * @throws where there is no WebAssembly
  */
-export function hashSideBySide(lanes: readonly Lane[]): string[] {
+export function hashSideBySide(lanes: readonly Lane[], cost: number): string[] {
   const kernel = kernelOf(lanes.length);
+  begin(kernel, lanes);
+  const reached = new Map<number, string[]>();
+  let rounds = 0;
+  for (const stop of ascending([...lanes.map(costOf), cost])) {
+    kernel.repeat(2 ** stop - rounds);
+    rounds = 2 ** stop;
+    reached.set(stop, finish(kernel, lanes));
+  }
+  kernel.wipe();
+  return lanes.map((lane, nth) => reached.get(costOf(lane))?.[nth] ?? '');
+}
+
+const ascending = (numbers: readonly number[]) => [...new Set(numbers)].sort((one, other) => one - other);
+
+const costOf = ({ setting }: Lane) => Number(setting.slice(COST_AT, COST_AT + 2));
+
+function begin(kernel: Kernel, lanes: readonly Lane[]): void {
   lanes.forEach(({ input, setting }, lane) => {
     const key = Buffer.concat([Buffer.from(input), Buffer.alloc(1)]).subarray(0, KEY_BYTES);
     kernel.words(lane, KEY, STREAM_WORDS).set(streamOf(key));
     kernel.words(lane, SALT, STREAM_WORDS).set(streamOf(fromRadix64(saltOf(setting))));
-    kernel.words(lane, TEXT, TEXT_WORDS).set(streamOf(MAGIC).subarray(0, TEXT_WORDS));
   });
-  kernel.run(2 ** Number(lanes[0]?.setting.slice(COST_AT, COST_AT + 2)));
-  const hashes = lanes.map(({ setting }, lane) => textOf(setting, kernel.words(lane, TEXT, TEXT_WORDS)));
-  kernel.wipe();
-  return hashes;
+  kernel.begin();
+}
+
+/** The hash that each lane has come to. */
+function finish(kernel: Kernel, lanes: readonly Lane[]): string[] {
+  const texts = lanes.map((_, lane) => kernel.words(lane, TEXT, TEXT_WORDS));
+  for (const text of texts) text.set(streamOf(MAGIC).subarray(0, TEXT_WORDS));
+  kernel.finish();
+  return texts.map((text, lane) => textOf(lanes[lane]?.setting ?? '', text));
 }
 
 const saltOf = (setting: string) => setting.slice(SALT_AT, SETTING_CHARACTERS);

@@ -30,18 +30,10 @@ export const shiftLeft = binary(0x74);
 export const shiftRight = binary(0x76);
 
 /** Does it, and again for as long as the condition is not zero. */
-export const repeat = (body: Code, condition: Code): Code =>
+export const loopWhile = (body: Code, condition: Code): Code =>
   bytes(0x03, 0x40) + body + condition + bytes(0x0d, 0x00, 0x0b);
 /** Calls a function of the module, by its place in it. */
 export const call = (place: number): Code => bytes(0x10) + unsigned(place);
-
-/** A function that gives nothing back. Its parameters come first among its locals; all are words. */
-export interface WasmFunction {
-  parameters: number;
-  /** Besides the parameters. */
-  locals: number;
-  code: Code;
-}
 
 const WORD = 0x7f;
 const vector = (items: readonly Code[]): Code => unsigned(items.length) + items.join('');
@@ -50,11 +42,10 @@ const section = (id: number, content: Code): Code => bytes(id) + sized(content);
 const named = (name: string, kind: number, place: number): Code =>
   sized(name) + bytes(kind) + unsigned(place);
 
-/** What a module offers: its memory, and the last of its functions. */
-export interface WasmExports {
+/** What a module offers: its memory, and functions that take a word and give nothing back. */
+export type WasmExports<Name extends string> = {
   readonly memory: { readonly buffer: ArrayBuffer };
-  readonly run: (...words: number[]) => void;
-}
+} & Readonly<Record<Name, (word: number) => void>>;
 
 /** As much of it as is used here; the types of Node leave it to the browser's. */
 declare const WebAssembly: {
@@ -62,25 +53,29 @@ declare const WebAssembly: {
   Instance: new (module: object) => { exports: object };
 };
 
-/** Loads functions with one page of memory, 64 KiB. @throws where there is no WebAssembly */
-export function loadWasm(functions: readonly WasmFunction[]): WasmExports {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(functions)));
-  return instance.exports as WasmExports;
+/**
+ * Loads functions with one page of memory, 64 KiB. @throws where there is no WebAssembly
+ * @param locals how many words each function has to itself, the one that it is given included
+ */
+export function loadWasm<Name extends string>(
+  functions: Readonly<Record<Name, Code>>,
+  locals: number,
+): WasmExports<Name> {
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(functions, locals)));
+  return instance.exports as WasmExports<Name>;
 }
 
-function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
-  const types = functions.map(
-    ({ parameters }) => bytes(0x60) + vector(Array(parameters).fill(bytes(WORD))) + bytes(0),
+function moduleOf(functions: Readonly<Record<string, Code>>, locals: number): Uint8Array {
+  const takesOneWord = bytes(0x60) + vector([bytes(WORD)]) + vector([]);
+  const bodies = Object.values(functions).map((code) =>
+    sized(vector([unsigned(locals - 1) + bytes(WORD)]) + code + bytes(0x0b)),
   );
-  const bodies = functions.map(({ locals, code }) =>
-    sized(vector([unsigned(locals) + bytes(WORD)]) + code + bytes(0x0b)),
-  );
-  const places = functions.map((_, place) => unsigned(place));
+  const names = Object.keys(functions).map((name, place) => named(name, 0, place));
   const sections = [
-    section(1, vector(types)),
-    section(3, vector(places)),
+    section(1, vector([takesOneWord])),
+    section(3, vector(bodies.map(() => unsigned(0)))),
     section(5, vector([bytes(0x00, 0x01)])),
-    section(7, vector([named('memory', 2, 0), named('run', 0, functions.length - 1)])),
+    section(7, vector([named('memory', 2, 0), ...names])),
     section(10, vector(bodies)),
   ];
   return Buffer.from('\0asm' + bytes(1, 0, 0, 0) + sections.join(''), 'latin1');
