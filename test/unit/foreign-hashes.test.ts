@@ -98,6 +98,7 @@ describe('a hash is refused', () => {
     ['that asks for four gigabytes', `$argon2id$v=19$m=4194304,t=1,p=1$${salt}$${hash}`],
     ['that asks for a thousand passes', `$argon2id$v=19$m=65536,t=1000,p=1$${salt}$${hash}`],
     ['that asks for more memory than it has lanes for', `$argon2id$v=19$m=8,t=1,p=4$${salt}$${hash}`],
+    ['with a scrypt that is not defined', `$scrypt$ln=16,r=1,p=1$${salt}$${hash}`],
     ['with no parameters', `$argon2id$v=19$${salt}$${hash}`],
     ['with a scrypt of two gigabytes', `$scrypt$ln=21,r=8,p=1$${salt}$${hash}`],
     ['with a scrypt of many rounds', `$scrypt$ln=17,r=8,p=16$${salt}$${hash}`],
@@ -108,6 +109,12 @@ describe('a hash is refused', () => {
     ['with a cost that takes minutes', '$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'],
   ])('%s', (_, given) => {
     expect(foreignFault(given)).toBe('asks for more work or memory than an import takes');
+  });
+
+  it('with a salt that Argon2 does not take', () => {
+    expect(foreignFault(`$argon2id$v=19$m=64,t=1,p=1$${text('7 bytes')}$${hash}`)).toBe(
+      'has a shorter salt than Argon2 takes',
+    );
   });
 
   it.each([

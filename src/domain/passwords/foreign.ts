@@ -7,7 +7,7 @@ import { bcryptCost } from './work.js';
  */
 interface Foreign {
   /** What may be spent on one, or why it is refused. */
-  fault(numbers: Numbers): string | undefined;
+  fault(numbers: Numbers, parts: readonly Buffer[]): string | undefined;
   /** How many binary parts follow the parameters; the last is the hash. */
   parts: number;
   derive(password: string, numbers: Numbers, parts: readonly Buffer[]): Promise<Buffer> | Buffer;
@@ -19,6 +19,8 @@ type Numbers = Readonly<Record<string, number>>;
 const MAX_MEMORY = 256 * 1024 * 1024;
 const MAX_PBKDF2_ITERATIONS = 2_000_000;
 const MAX_BCRYPT_COST = 16;
+/** In bytes. */
+const MIN_ARGON2_SALT = 8;
 
 const TOO_MUCH = 'asks for more work or memory than an import takes';
 const whole = (value: number | undefined, min: number, max: number) =>
@@ -26,8 +28,9 @@ const whole = (value: number | undefined, min: number, max: number) =>
 
 const argon2 = (name: 'argon2id' | 'argon2i'): Foreign => ({
   parts: 2,
-  fault({ v, m, t, p }) {
+  fault({ v, m, t, p }, [salt = NONE]) {
     if (v !== 19) return 'is of a version of Argon2 that is not known';
+    if (salt.length < MIN_ARGON2_SALT) return 'has a shorter salt than Argon2 takes';
     const isBounded = whole(p, 1, 16) && whole(m, 8 * (p ?? 1), MAX_MEMORY / 1024) && whole(t, 1, 64);
     return isBounded && (m ?? 0) * (t ?? 0) <= (4 * MAX_MEMORY) / 1024 ? undefined : TOO_MUCH;
   },
@@ -48,7 +51,8 @@ const argon2 = (name: 'argon2id' | 'argon2i'): Foreign => ({
 });
 
 function scryptFault({ ln, r, p }: Numbers): string | undefined {
-  const isBounded = whole(ln, 1, 20) && whole(r, 1, 32) && whole(p, 1, 16);
+  // Scrypt is not defined for more than 2^(16 r) blocks.
+  const isBounded = whole(r, 1, 32) && whole(ln, 1, Math.min(20, 16 * (r ?? 0) - 1)) && whole(p, 1, 16);
   const memory = 128 * 2 ** (ln ?? 0) * (r ?? 0);
   return isBounded && memory <= MAX_MEMORY && memory * (p ?? 1) <= 2 * MAX_MEMORY ? undefined : TOO_MUCH;
 }
@@ -126,7 +130,7 @@ function readForeign(hash: string) {
   if (parts.length < form.parts || bytes < HASH_BYTES.min || bytes > HASH_BYTES.max) return UNKNOWN;
   const sound = parts.filter((part) => part !== undefined && part.length <= MAX_PART_BYTES) as Buffer[];
   if (sound.length < parts.length) return UNKNOWN;
-  return form.fault(numbers) ?? { form, numbers, parts: sound };
+  return form.fault(numbers, sound) ?? { form, numbers, parts: sound };
 }
 
 /** `m=65536,t=3`, and the number of rounds that passlib writes alone. */
