@@ -1,7 +1,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import bcrypt from 'bcrypt';
+import { pino } from 'pino';
 import { hashSideBySide } from '../../src/domain/passwords/bcrypt/side-by-side.js';
+import { openHashPool } from '../../src/domain/passwords/pool.js';
 import { takeTogether, type HashWork } from '../../src/domain/passwords/work.js';
 import { doWork } from '../../src/domain/passwords/do-work.js';
 
@@ -102,12 +104,15 @@ describe('what a hasher does next', () => {
         ['of another system', check(['1'], '$pbkdf2-sha1$i=1$AAAA$AAAA')],
         ['cheaper than it should be', check(['1'], hash('04'), 5)],
         ['dearer than usual', check(['1'], hash('05'))],
+        ['much dearer', check(['1'], hash('06'))],
+        ['of another system, later', check(['1'], '$pbkdf2-sha1$i=1$AAAA$AAAA')],
       ]),
     ).toEqual([
       ['two spellings', 'one'],
-      ['two more'],
+      ['two more', 'of another system'],
       ['of another cost', 'cheaper than it should be', 'dearer than usual'],
-      ['of another system'],
+      ['much dearer'],
+      ['of another system, later'],
     ]);
   });
 
@@ -130,5 +135,20 @@ describe('what a hasher does next', () => {
         ['shorter', make('1')],
       ]),
     ).toEqual([['long'], ['short', 'shorter']]);
+  });
+});
+
+describe('a password that cannot be hashed', () => {
+  it('fails nobody who was hashed with it', async () => {
+    const pool = openHashPool({ size: 1, cost: COST, log: pino({ level: 'silent' }) });
+    const ben = bcrypt.hashSync('ben', COST);
+    // Argon2 takes no empty one.
+    const failing = check([''], `$argon2id$v=19$m=64,t=1,p=1$${'A'.repeat(16)}$${'A'.repeat(43)}`);
+    const works = [make('first'), check(['ben'], ben), failing, check(['no'], ben)];
+    const [, right, failed, wrong] = await Promise.allSettled(works.map((work) => pool.run(work)));
+    pool.close();
+    expect(right).toEqual({ status: 'fulfilled', value: true });
+    expect(failed?.status).toBe('rejected');
+    expect(wrong).toEqual({ status: 'fulfilled', value: false });
   });
 });

@@ -2,7 +2,15 @@ import { timingSafeEqual } from 'node:crypto';
 import bcrypt from 'bcrypt';
 import { hashSideBySide, type Lane } from './bcrypt/side-by-side.js';
 import { matchesForeign } from './foreign.js';
-import { bcryptCost, isPlain, lanesIn, sharedCost, type HashResult, type HashWork } from './work.js';
+import {
+  bcryptCost,
+  isForeign,
+  isPlain,
+  lanesIn,
+  sharedCost,
+  type HashResult,
+  type HashWork,
+} from './work.js';
 
 /**
  * Does work of one hasher, in this thread: for one that does nothing else, and in a process that does nothing else unless it
@@ -21,7 +29,7 @@ export async function doWork(works: readonly HashWork[]): Promise<HashResult[]> 
  * over soon.
  */
 export const isForThread = (works: readonly HashWork[]): boolean =>
-  works.every(isPlain) || provenCost(works) !== undefined;
+  works.every(isPlain) || (!works.some(isForeign) && provenCost(works) !== undefined);
 
 /** The cost of what is done side by side; undefined where it is done one by one. */
 function provenCost(works: readonly HashWork[]): number | undefined {
@@ -29,19 +37,27 @@ function provenCost(works: readonly HashWork[]): number | undefined {
   return cost !== undefined && isProven(lanesIn(works)) ? cost : undefined;
 }
 
-function doSideBySide(works: readonly HashWork[], cost: number): HashResult[] {
-  const lanes = works.map(lanesOf);
+async function doSideBySide(works: readonly HashWork[], cost: number): Promise<HashResult[]> {
+  const lanes = works.map((work) => lanesOf(work, cost));
   const hashes = hashSideBySide(lanes.flat(), cost);
-  return works.map((work, nth) => {
-    const own = hashes.splice(0, lanes[nth]?.length);
-    return work.kind === 'make' ? String(own[0]) : own.some((hash) => isSame(hash, asNodeNames(work.hash)));
-  });
+  const results: HashResult[] = [];
+  for (const [nth, work] of works.entries())
+    results.push(await resultOf(work, hashes.splice(0, lanes[nth]?.length)));
+  return results;
 }
 
-const lanesOf = (work: HashWork): Lane[] =>
-  work.kind === 'make'
-    ? [{ input: work.input, setting: bcrypt.genSaltSync(work.cost) }]
-    : work.inputs.map((input) => ({ input, setting: asNodeNames(work.hash) }));
+/** What is foreign has lanes as well: it takes longer by what it takes itself, and not by a place in the queue. */
+function lanesOf(work: HashWork, cost: number): Lane[] {
+  if (work.kind === 'make') return [{ input: work.input, setting: bcrypt.genSaltSync(cost) }];
+  const setting = isForeign(work) ? hashOf(cost) : asNodeNames(work.hash);
+  return work.inputs.map((input) => ({ input, setting }));
+}
+
+async function resultOf(work: HashWork, made: readonly string[]): Promise<HashResult> {
+  if (work.kind === 'make') return String(made[0]);
+  if (isForeign(work)) return matchesAny(work.inputs, work.hash);
+  return made.some((hash) => isSame(hash, asNodeNames(work.hash)));
+}
 
 const isSame = (made: string, known: string) =>
   made.length === known.length && timingSafeEqual(Buffer.from(made), Buffer.from(known));
@@ -73,7 +89,7 @@ async function doAlone(work: HashWork): Promise<HashResult> {
   if (work.kind === 'make') return bcrypt.hashSync(work.input, work.cost);
   const { inputs, hash, cost } = work;
   const startedAt = cpuMs();
-  for (const input of inputs) if (await matches(input, hash)) return true;
+  if (await matchesAny(inputs, hash)) return true;
   if ((bcryptCost(hash) ?? 0) < cost) fillUp(startedAt + (await millisecondsOf(cost, inputs.length)));
   return false;
 }
@@ -81,10 +97,12 @@ async function doAlone(work: HashWork): Promise<HashResult> {
 /** $2y$ is what PHP calls $2b$. */
 const asNodeNames = (hash: string) => hash.replace(/^\$2y/, '$2b');
 
-async function matches(input: string, hash: string): Promise<boolean> {
-  return bcryptCost(hash) === undefined
-    ? matchesForeign(input, hash)
-    : bcrypt.compareSync(input, asNodeNames(hash));
+async function matchesAny(inputs: readonly string[], hash: string): Promise<boolean> {
+  const isBcrypt = bcryptCost(hash) !== undefined;
+  const matches = (input: string) =>
+    isBcrypt ? bcrypt.compareSync(input, asNodeNames(hash)) : matchesForeign(input, hash);
+  for (const input of inputs) if (await matches(input)) return true;
+  return false;
 }
 
 /** Processor time of this process, which does not count the waiting for others. */

@@ -200,6 +200,7 @@ function settle(pool: Pool, hasher: Hasher, { results }: HashAnswer): void {
   clearTimeout(task.deadline);
   pool.hashers.set(hasher, undefined);
   const { jobs, startedAt } = task;
+  if (!results && jobs.length > 1) return tryAgain(pool, jobs);
   const workMs = performance.now() - startedAt;
   pool.averageMs += NEWEST * (workMs / jobs.length - pool.averageMs);
   jobs.forEach((job, nth) => {
@@ -220,7 +221,11 @@ function bury(pool: Pool, hasher: Hasher, how: { exitCode: number | null; signal
   if (!pool.hashers.delete(hasher) || pool.isClosed) return;
   pool.log.error(how, 'a hasher has ended unexpectedly');
   clearTimeout(task?.deadline);
-  const jobs = task?.jobs ?? [];
+  tryAgain(pool, task?.jobs ?? []);
+}
+
+/** One by one, and once: one of them may be what the others failed over. */
+function tryAgain(pool: Pool, jobs: readonly Job[]): void {
   pool.waiting.unshift(...jobs.filter(({ tries }) => tries < 2));
   for (const job of jobs) if (job.tries >= 2) job.reject(new AuthError('SERVICE_UNAVAILABLE'));
   pump(pool);

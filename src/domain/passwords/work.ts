@@ -30,6 +30,10 @@ export function bcryptCost(hash: string): number | undefined {
 export const isPlain = (work: HashWork): boolean =>
   work.kind === 'make' || [work.cost, work.cost + 1].includes(bcryptCost(work.hash) ?? 0);
 
+/** Whether it is to check a hash of another kind than bcrypt. */
+export const isForeign = (work: HashWork): boolean =>
+  work.kind === 'check' && bcryptCost(work.hash) === undefined;
+
 /** How many hashes these are. */
 export const lanesIn = (works: readonly HashWork[]): number =>
   works.reduce((sum, work) => sum + (work.kind === 'make' ? 1 : work.inputs.length), 0);
@@ -40,17 +44,18 @@ export const lanesIn = (works: readonly HashWork[]): number =>
  */
 function laneCost(work: HashWork): number | undefined {
   if (work.kind === 'make') return work.cost;
-  const own = bcryptCost(work.hash);
+  const own = bcryptCost(work.hash) ?? 0;
   const isCut =
     work.hash.startsWith('$2a') && work.inputs.some((input) => Buffer.byteLength(input) > MAX_2A_BYTES);
-  return own === undefined || own > work.cost + 1 || isCut ? undefined : Math.max(own, work.cost);
+  return own > work.cost + 1 || isCut ? undefined : Math.max(own, work.cost);
 }
 
 /** The cost of several hashes that can be made side by side; undefined where they cannot. */
 export function sharedCost(works: readonly HashWork[]): number | undefined {
   const [cost, ...others] = new Set(works.map(laneCost));
   const lanes = lanesIn(works);
-  return others.length === 0 && lanes > 1 && lanes <= LANES ? cost : undefined;
+  const isAlone = works.length === 1 && works.some(isForeign);
+  return others.length === 0 && lanes > 1 && lanes <= LANES && !isAlone ? cost : undefined;
 }
 
 /** What is to be hashed, and how often that was tried. */
