@@ -31,14 +31,15 @@ describe('passwords that are hashed side by side', () => {
   });
 
   it('come to what the library makes of them, whatever they are and however long', () => {
-    const lengths = [0, 1, 63, 64, 71, 72, 73, 254, 300];
+    // The library counts the bytes for $2a$ in a byte.
+    const lengths = [0, 1, 63, 64, 71, 72, 73, 254, 255, 256, 300];
     const spellings = ['latin1', 'base64', 'utf8'] as const;
-    for (let round = 0; round < 90; round++) {
+    for (let round = 0; round < 60; round++) {
       const lanes = Array.from({ length: 1 + (round % 3) }, (_, nth) => ({
         input: randomBytes(lengths[randomInt(lengths.length)] ?? 0).toString(spellings[nth] ?? 'hex'),
-        setting: bcrypt.genSaltSync(COST + randomInt(3)),
+        setting: bcrypt.genSaltSync(COST + randomInt(2), randomInt(2) ? 'a' : 'b'),
       }));
-      expect(hashSideBySide(lanes, COST + 2)).toEqual(
+      expect(hashSideBySide(lanes, COST + 1)).toEqual(
         lanes.map(({ input, setting }) => bcrypt.hashSync(input, setting)),
       );
     }
@@ -124,17 +125,6 @@ describe('what a hasher does next', () => {
         ['newer', make('3')],
       ]),
     ).toEqual([['new', 'newer'], ['failed']]);
-  });
-
-  it('is never beside others where the library would cut a long password of the older version', () => {
-    const long = check(['x'.repeat(255), 'y'], hash('04', '2a'));
-    expect(
-      names([
-        ['long', long],
-        ['short', check(['x'], hash('04', '2a'))],
-        ['shorter', make('1')],
-      ]),
-    ).toEqual([['long'], ['short', 'shorter']]);
   });
 });
 

@@ -15,8 +15,6 @@ export type HashResult = string | boolean;
 
 /** How many hashes a thread makes side by side: with a fourth, a processor runs out of registers, and each would take longer. */
 const LANES = 3;
-/** Of more bytes, the `$2a$` of the library takes what `$2b$` does not. */
-const MAX_2A_BYTES = 254;
 
 const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
@@ -45,9 +43,7 @@ export const lanesIn = (works: readonly HashWork[]): number =>
 function laneCost(work: HashWork): number | undefined {
   if (work.kind === 'make') return work.cost;
   const own = bcryptCost(work.hash) ?? 0;
-  const isCut =
-    work.hash.startsWith('$2a') && work.inputs.some((input) => Buffer.byteLength(input) > MAX_2A_BYTES);
-  return own > work.cost + 1 || isCut ? undefined : Math.max(own, work.cost);
+  return own > work.cost + 1 ? undefined : Math.max(own, work.cost);
 }
 
 /** The cost of several hashes that can be made side by side; undefined where they cannot. */

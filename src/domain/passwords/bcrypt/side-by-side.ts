@@ -1,6 +1,6 @@
 import { KEY, openKernel, SALT, STREAM_WORDS, TEXT, TEXT_WORDS, type Kernel } from './kernel.js';
 
-/** A password, and how bcrypt is to hash it: `$2b$`, the cost, `$` and 22 characters of salt; what follows is not looked at. */
+/** A password, and how bcrypt is to hash it: `$2a$` or `$2b$`, the cost, `$` and 22 characters of salt; what follows is not looked at. */
 export interface Lane {
   readonly input: string;
   readonly setting: string;
@@ -25,7 +25,6 @@ function kernelOf(lanes: number): Kernel {
 
 /**
  * bcrypt of several passwords at once, in hardly more time than one takes: whole hashes, in their order.
- * @param lanes of `$2a$` no password of more than 254 bytes, which that version cuts in its own way
  * @param cost whose time it takes; no lane has a higher one, and what a cheaper one has come to is kept on the way
  * @throws where there is no WebAssembly
  */
@@ -48,12 +47,18 @@ const ascending = (numbers: readonly number[]) => [...new Set(numbers)].sort((on
 const costOf = ({ setting }: Lane) => Number(setting.slice(COST_AT, COST_AT + 2));
 
 function begin(kernel: Kernel, lanes: readonly Lane[]): void {
-  lanes.forEach(({ input, setting }, lane) => {
-    const key = Buffer.concat([Buffer.from(input), Buffer.alloc(1)]).subarray(0, KEY_BYTES);
-    kernel.words(lane, KEY, STREAM_WORDS).set(streamOf(key));
-    kernel.words(lane, SALT, STREAM_WORDS).set(streamOf(fromRadix64(saltOf(setting))));
+  lanes.forEach((lane, nth) => {
+    kernel.words(nth, KEY, STREAM_WORDS).set(streamOf(keyOf(lane)));
+    kernel.words(nth, SALT, STREAM_WORDS).set(streamOf(fromRadix64(saltOf(lane.setting))));
   });
   kernel.begin();
+}
+
+/** `$2a$` counts the bytes of a password in a byte; of none at all it still reads one. */
+function keyOf({ input, setting }: Lane): Buffer {
+  const key = Buffer.concat([Buffer.from(input), Buffer.alloc(1)]);
+  const length = setting.startsWith('$2a') ? key.length % 256 || 1 : key.length;
+  return key.subarray(0, Math.min(length, KEY_BYTES));
 }
 
 /** The hash that each lane has come to. */
