@@ -15,6 +15,7 @@ const FUNCTIONS = [
   'audit_position()',
   'network_of(text, integer, integer)',
   'spend_refresh_tokens(double precision, json)',
+  'rotate_refresh_tokens(double precision, json)',
 ];
 
 // Databases of one cluster share their roles, and may be migrated at once.

@@ -40,7 +40,7 @@ export {
 } from './sessions/lookup.js';
 export { purgeSessions } from './sessions/purge.js';
 export { reissue } from './sessions/reissue.js';
-export { rotate } from './sessions/rotate.js';
+export { rotate, rotateWithRows, type BareTokens } from './sessions/rotate.js';
 
 interface FeedAndDb {
   db: Knex;

@@ -1,14 +1,19 @@
-import { Arg, Ctx, Int, Mutation, Resolver } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Ctx, Info, Int, Mutation, Resolver } from 'type-graphql';
 import type { Context } from '../context.js';
 import { resendVerification, verifyEmail } from '../domain/email-verification.js';
 import { revokeToken } from '../domain/revoking.js';
-import { rotate, signOut, signOutOthers } from '../domain/sessions.js';
+import { rotate, rotateWithRows, signOut, signOutOthers } from '../domain/sessions.js';
 import { signIn, type SignedIn } from '../domain/signin.js';
 import { signUp } from '../domain/signup.js';
 import { AuthPayload, SignInInput, SignInResult, SignUpInput, SignUpResult } from '../schema/auth.js';
 import { EmailAddress } from '../schema/scalars.js';
 import { actingUser } from './actor.js';
-import { actorOfTokens, shapeSignedIn, shapeSignedUp, shapeTokens } from './shapes.js';
+import { selects } from './selection.js';
+import { actorOfTokens, enteredBy, shapeBareTokens, shapeSignedIn, shapeSignedUp } from './shapes.js';
+
+/** What of a refresh's answer takes more than the tokens. */
+const ROWS: ReadonlySet<string> = new Set(['user', 'session']);
 
 /** Entering, staying and leaving. */
 @Resolver()
@@ -48,10 +53,13 @@ export class AuthResolver {
     @Arg('refreshToken', () => String, { description: 'The refresh token last received.' })
     refreshToken: string,
     @Ctx() context: Context,
-  ): Promise<AuthPayload> {
-    const tokens = await rotate(context.app, refreshToken, context.client);
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Omit<AuthPayload, 'user' | 'session'>> {
+    const { app, client } = context;
+    if (selects(info, ROWS)) return enteredBy(context, await rotateWithRows(app, refreshToken, client));
+    const tokens = await rotate(app, refreshToken, client);
     context.actor = actorOfTokens(tokens);
-    return shapeTokens(tokens);
+    return shapeBareTokens(tokens);
   }
 
   @Mutation(() => Boolean, {

@@ -9,7 +9,7 @@ import type { StoredPasskey } from '../domain/passkeys.js';
 import type { StoredRole } from '../domain/roles.js';
 import type { IssuedServiceToken as Issued, StoredServiceToken } from '../domain/service-tokens.js';
 import type { StoredService } from '../domain/services.js';
-import { endOf, type StoredSession, type Tokens } from '../domain/sessions.js';
+import { endOf, type BareTokens, type StoredSession, type Tokens } from '../domain/sessions.js';
 import type { SignedIn, SignedUp } from '../domain/signin.js';
 import type { StoredKey } from '../domain/tokens.js';
 import type { SecurityAlert } from '../schema/alert.js';
@@ -167,21 +167,28 @@ export function shapeIssued({ token, serviceToken }: Issued): IssuedServiceToken
 }
 
 /** The actor that whoever was just given these tokens is from now on. */
-export function actorOfTokens({ user, session, authority }: Tokens): UserActor {
+export function actorOfTokens({ user, session, authority }: BareTokens): UserActor {
   return { kind: 'user', id: user.id, sessionId: session.id, aal: session.aal, ...authority };
 }
 
 export function shapeTokens(tokens: Tokens): AuthPayload {
-  const { accessToken, refreshToken, expiresAt, refreshExpiresAt, deviceToken = null } = tokens;
   return {
-    __typename: 'AuthPayload',
-    // Seldom asked for by whoever refreshes.
+    ...shapeBareTokens(tokens),
+    // Seldom asked for.
     get user() {
       return shapeUser(tokens.user);
     },
     get session() {
       return shapeSession(tokens.session, actorOfTokens(tokens));
     },
+  };
+}
+
+/** Without session and account: for an answer of which neither is selected. */
+export function shapeBareTokens(tokens: BareTokens): Omit<AuthPayload, 'user' | 'session'> {
+  const { accessToken, refreshToken, expiresAt, refreshExpiresAt, deviceToken = null } = tokens;
+  return {
+    __typename: 'AuthPayload',
     accessToken,
     refreshToken,
     tokenType: 'Bearer',

@@ -289,7 +289,7 @@ describe('between the service and its database', () => {
     const lost = refresh(app, ana.refresh);
     const killed = await until('the commit waits', async () => {
       const waiting = `select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and query ~* '^commit|spend_refresh_token' and wait_event_type = 'Lock'`;
+        where datname = current_database() and query ~* '^commit|rotate_refresh_token' and wait_event_type = 'Lock'`;
       return (await look(waiting)).length;
     });
     expect(killed).toBe(1);

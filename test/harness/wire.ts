@@ -20,7 +20,7 @@ export interface Wire {
 
 type State = 'whole' | 'cut' | 'held';
 
-const COMMITS = ['COMMIT', 'spend_refresh_tokens'];
+const COMMITS = ['COMMIT', 'rotate_refresh_tokens'];
 
 /** Lays a wire to the PostgreSQL at `url`, which listens on a unix socket or on TCP. */
 export async function layWire(url: string): Promise<Wire> {

@@ -113,11 +113,11 @@ describe('what a refresh asks of the database', () => {
   it('is one statement, where this process has handed out the token, and one more where it has not', async () => {
     const { refresh: handedOut } = await refresh(app, (await join(app)).refresh);
     const one = about(await statementsOf(() => refresh(app, handedOut)));
-    expect(one).toEqual([expect.stringContaining('spend_refresh_tokens')]);
+    expect(one).toEqual([expect.stringContaining('rotate_refresh_tokens')]);
     const another = await app.replica();
     const { refresh: next } = await refresh(app, (await join(app)).refresh);
     const two = about(await statementsOf(() => refresh(another, next)));
-    expect(two).toEqual([expect.stringContaining('select'), expect.stringContaining('spend_refresh_tokens')]);
+    expect(two).toEqual([expect.stringContaining('select'), expect.stringContaining('rotate_refresh_tokens')]);
   });
 
   it('is the same behind a pooler, of which no connection is expected to know a statement', async () => {

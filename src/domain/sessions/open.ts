@@ -10,23 +10,28 @@ import { within } from '../tracing.js';
 import type { SessionDeps } from './deps.js';
 import { hashSecret, newSecret, writeRefreshToken, type RefreshToken } from './refresh-token.js';
 
-/** The tokens of a session, as they are handed to its owner once. */
-export interface Tokens {
+/** Of a session what its tokens say. */
+export type TokenSession = Pick<SessionModel, 'id' | 'expiresAt' | 'idleExpiresAt' | 'amr' | 'aal'>;
+/** Of an account what its tokens say. */
+export type TokenHolder = Pick<UserModel, 'id' | 'authzVersion' | 'username' | 'email'>;
+
+/** The tokens of a session, as they are handed to its owner once; with what they say of it and of the account, or more. */
+export interface Tokens<S extends TokenSession = SessionModel, U extends TokenHolder = UserModel> {
   accessToken: string;
   expiresAt: Date;
   refreshToken: string;
   refreshExpiresAt: Date;
-  session: SessionModel;
-  user: UserModel;
+  session: S;
+  user: U;
   authority: SessionAuthority;
   /** By which the device is known from now on; where a password or a passkey was proved just now. */
   deviceToken?: string | undefined;
 }
 
 /** Everything decided inside the transaction; the access token is signed after it. */
-export interface Opened {
-  session: SessionModel;
-  user: UserModel;
+export interface Opened<S extends TokenSession = SessionModel, U extends TokenHolder = UserModel> {
+  session: S;
+  user: U;
   authority: Authority;
   refreshToken: string;
   deviceToken?: string;
@@ -54,10 +59,10 @@ export async function storeRefreshToken(
 }
 
 /** Signs the access token that goes with what the transaction decided. */
-export async function completeTokens(
+export async function completeTokens<S extends TokenSession, U extends TokenHolder>(
   deps: SessionDeps,
-  { session, user, authority: whole, refreshToken, deviceToken }: Opened,
-): Promise<Tokens> {
+  { session, user, authority: whole, refreshToken, deviceToken }: Opened<S, U>,
+): Promise<Tokens<S, U>> {
   const authority = await narrowTo(deps, session, whole);
   const subject = {
     id: user.id,
@@ -85,7 +90,7 @@ export async function completeTokens(
 }
 
 /** When a session ends unless it is refreshed before. */
-export function endOf(session: SessionModel): Date {
+export function endOf(session: Pick<SessionModel, 'idleExpiresAt' | 'expiresAt'>): Date {
   return session.idleExpiresAt < session.expiresAt ? session.idleExpiresAt : session.expiresAt;
 }
 

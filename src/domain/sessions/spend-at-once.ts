@@ -12,7 +12,13 @@ import { eventOf } from '../audit.js';
 import type { CataloguedRole } from '../catalogue.js';
 import type { Client } from '../client.js';
 import type { SessionDeps } from './deps.js';
-import { makeRefreshToken, type NewRefreshToken, type Opened } from './open.js';
+import {
+  makeRefreshToken,
+  type NewRefreshToken,
+  type Opened,
+  type TokenHolder,
+  type TokenSession,
+} from './open.js';
 import { hashSecret, sealSuccessor, type RefreshToken } from './refresh-token.js';
 
 /** Where a refresh token belongs: of what stands in the database of it, that which never changes. */
@@ -25,12 +31,20 @@ interface Origin {
 /** One refresh, as the statement takes it. */
 type Wish = ReturnType<typeof wishFor>;
 
-/** What a wish got that came true. */
-interface Spent {
+/** What a wish got that came true; rows only where it wanted them. */
+interface Spent extends Pick<TokenHolder, 'username' | 'email'>, Omit<TokenSession, 'id'> {
   nth: number;
-  session: Record<string, unknown>;
-  account: Record<string, unknown>;
+  version: number;
   roles: CataloguedRole[];
+  account: Record<string, unknown> | null;
+  session: Record<string, unknown> | null;
+}
+
+/** A token that was spent. */
+interface Exchanged {
+  origin: Origin;
+  spent: Spent;
+  successor: NewRefreshToken;
 }
 
 /** What the refreshes of one process have in common, for each pool. */
@@ -56,22 +70,54 @@ export async function spendAtOnce(
   deps: SessionDeps,
   presented: RefreshToken,
   client: Client,
+): Promise<Opened<TokenSession, TokenHolder> | undefined> {
+  const exchanged = await exchange(deps, presented, client, false);
+  if (!exchanged) return undefined;
+  const { origin, spent, successor } = exchanged;
+  const { username, email, version, amr, aal, expiresAt, idleExpiresAt } = spent;
+  return {
+    session: { id: origin.sessionId, expiresAt, idleExpiresAt, amr, aal },
+    user: { id: origin.userId, authzVersion: version, username, email },
+    authority: unite(spent.roles),
+    refreshToken: successor.text,
+  };
+}
+
+/** {@link spendAtOnce}, with the rows of session and account for whoever asks for more than tokens. */
+export async function spendForRows(
+  deps: SessionDeps,
+  presented: RefreshToken,
+  client: Client,
 ): Promise<Opened | undefined> {
+  const exchanged = await exchange(deps, presented, client, true);
+  if (!exchanged?.spent.session || !exchanged.spent.account) return undefined;
+  const { spent, successor } = exchanged;
+  return {
+    session: fromRowJson(SessionModel, exchanged.spent.session),
+    user: fromRowJson(UserModel, exchanged.spent.account),
+    authority: unite(spent.roles),
+    refreshToken: successor.text,
+  };
+}
+
+async function exchange(
+  deps: SessionDeps,
+  presented: RefreshToken,
+  client: Client,
+  rows: boolean,
+): Promise<Exchanged | undefined> {
   const till = tillOf(deps);
   const origin = till.origins.get(presented.id) ?? (await till.originOf(presented.id));
   if (!origin || !timingSafeEqual(origin.secretHash, hashSecret(presented.secret))) return undefined;
   const successor = makeRefreshToken();
   const secretHash = hashSecret(successor.secret);
-  const spent = await till.spend(wishFor(deps, presented, origin, { ...successor, secretHash }, client));
+  const spent = await till.spend(
+    wishFor(deps, presented, origin, { ...successor, secretHash }, client, rows),
+  );
   if (!spent) return undefined;
   till.origins.delete(presented.id);
   till.origins.set(successor.id, { ...origin, secretHash });
-  return {
-    session: fromRowJson(SessionModel, spent.session),
-    user: fromRowJson(UserModel, spent.account),
-    authority: unite(spent.roles),
-    refreshToken: successor.text,
-  };
+  return { origin, spent, successor };
 }
 
 const tills = new WeakMap<Knex, Till>();
@@ -106,8 +152,10 @@ function wishFor(
   { sessionId, userId }: Origin,
   successor: NewRefreshToken & { secretHash: Buffer },
   client: Client,
+  rows: boolean,
 ) {
-  const event = eventOf(db, client, {
+  // Outcome, subject and details are put in as they are signed here.
+  const { id, type, actor, ipAddress, userAgent, requestId, mac } = eventOf(db, client, {
     type: 'refresh.rotated',
     actor: userId,
     subject: userId,
@@ -119,15 +167,18 @@ function wishFor(
     successor: successor.id,
     hash: inHex(successor.secretHash),
     box: inHex(sealSuccessor(presented, successor.text, clock.now())),
-    ...event,
+    rows,
+    ...{ id, type, actor, ipAddress, userAgent, requestId, mac },
   };
 }
 
 const inHex = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`;
 
 const SPEND: Statement = {
-  name: 'spend_refresh_tokens',
-  text: 'select nth, session, account, roles from spend_refresh_tokens($1, $2)',
+  name: 'rotate_refresh_tokens',
+  text: `
+    select nth, username, email, version, roles, amr, aal, ends_at as "expiresAt", idle_ends_at as "idleExpiresAt", account, session
+    from rotate_refresh_tokens($1, $2)`,
 };
 
 /** All that go together stand or fall together; one that PostgreSQL cannot take is found by halves. */
