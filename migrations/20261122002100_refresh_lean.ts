@@ -5,13 +5,15 @@ import type { Knex } from 'knex';
  * asked for. `spend_refresh_tokens` stays for the version before. Whoever changes it gives it another name.
  *
  * A token's session is there when it is written, as whoever writes it holds the session's row; so nobody looks again for each token,
- * and the tokens of a deleted session go by a trigger.
+ * and the tokens of a deleted session go by a trigger. A token knows whose successor it is, so that what its parent keeps sealed is found.
  * @see docs/decisions/0038-what-a-refresh-brings.md
  */
 export async function up(knex: Knex): Promise<void> {
   const schema = await schemaOf(knex);
   // Of the plan all that was said of `spend_refresh_tokens` holds.
   await knex.raw(`
+    alter table refresh_tokens add column parent_id uuid;
+
     create function rotate_refresh_tokens(idle_seconds float8, wanted json)
       returns table (nth integer, username text, email text, version integer, roles json,
         amr text[], aal smallint, ends_at timestamptz, idle_ends_at timestamptz, account json, session json)
@@ -45,8 +47,8 @@ export async function up(knex: Knex): Promise<void> {
           from held h where t.id = h.token and t.state = active
           returning h.*
       ), succeeded as (
-        insert into ${schema}.refresh_tokens (id, session_id, secret_hash)
-          select h.successor, h.session, h.hash from spent h
+        insert into ${schema}.refresh_tokens (id, session_id, secret_hash, parent_id)
+          select h.successor, h.session, h.hash, h.token from spent h
       ), recorded as (
         insert into ${schema}.audit_events
             (id, type, outcome, actor, subject, ip_address, user_agent, request_id, details, mac)
@@ -80,6 +82,7 @@ export async function down(knex: Knex): Promise<void> {
     alter table refresh_tokens add constraint refresh_tokens_session_id_fkey
       foreign key (session_id) references sessions on delete cascade;
     drop function rotate_refresh_tokens;
+    alter table refresh_tokens drop column parent_id;
   `);
 }
 

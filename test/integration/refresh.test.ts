@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectPostgres } from '../../src/db/postgres.js';
 import { loadConfig } from '../../src/config.js';
+import { systemClock } from '../../src/clock.js';
 import { purgeSessions } from '../../src/domain/sessions.js';
 import { movableClock, startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, refresh, whoAmI, type Refreshed } from '../harness/calls.js';
@@ -380,7 +381,7 @@ describe('tidying up', () => {
   const tidy = async () => {
     const { env } = await testEnvironment({ DATABASE_URL: app.databaseUrl });
     const db = connectPostgres(app.databaseUrl, 2);
-    await purgeSessions({ db, config: loadConfig(env) });
+    await purgeSessions({ db, config: loadConfig(env), clock: systemClock });
     await db.destroy();
   };
 

@@ -47,14 +47,15 @@ export function makeRefreshToken(): NewRefreshToken {
   return { ...token, text: writeRefreshToken(token) };
 }
 
-/** Adds a session's next active refresh token. */
+/** Adds a session's next active refresh token. @param parentId the token whose box it lies in, if any */
 export async function storeRefreshToken(
   unit: Unit,
   sessionId: string,
   { id, secret }: RefreshToken,
+  parentId: string | null = null,
 ): Promise<void> {
   await RefreshTokenModel.query(unit.trx)
-    .insert({ id, sessionId, secretHash: hashSecret(secret) })
+    .insert({ id, sessionId, secretHash: hashSecret(secret), parentId })
     .returning([]);
 }
 
