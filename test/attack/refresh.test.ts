@@ -439,9 +439,9 @@ describe('refreshes that share a statement', () => {
   /** What the service sends where both come in one moment. */
   const wishFor = ({ id, sessionId, refresh: text }: Person, nth: number) => {
     const token = Buffer.from(text.slice('agr_'.length), 'base64url').subarray(0, 16).toString('hex');
-    const event = { id: randomUUID(), type: 'refresh.rotated', outcome: 'SUCCESS', actor: id, mac: '' };
+    const event = { id: randomUUID(), type: 'refresh.rotated', actor: id, mac: '' };
     const successor = { successor: randomUUID(), hash: '\\x00', box: '\\x00' };
-    return { nth, token, session: sessionId, ...successor, ...event, details: { session: sessionId } };
+    return { nth, token, session: sessionId, ...successor, ...event, rows: true };
   };
 
   it.each([
@@ -454,7 +454,7 @@ describe('refreshes that share a statement', () => {
     const gate = await look.another();
     await gate.query(`select pg_advisory_lock(${GATE}, hashtext($1))`, [ana.sessionId]);
     const both = (await look.another()).query<{ nth: number; session: { aal: number } }>(
-      'select nth, session from spend_refresh_tokens(3600, $1)',
+      'select nth, session from rotate_refresh_tokens(3600, $1)',
       [JSON.stringify([ana, ben].map(wishFor))],
     );
     const waiting = `select 1 from pg_locks where not granted and locktype = 'advisory' and classid = ${GATE}`;

@@ -32,6 +32,8 @@ const tokensOf = (person: Person) =>
   );
 const claimsOf = (jwt: string) =>
   JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+const pick = (claims: Record<string, unknown>, names: string[]) =>
+  Object.fromEntries(names.filter((name) => name in claims).map((name) => [name, claims[name]]));
 const textsOf = (answers: Refreshed[]) => new Set(answers.map(({ refresh: text }) => text));
 
 describe('a refresh', () => {
@@ -46,6 +48,53 @@ describe('a refresh', () => {
     for (const access of [ana.access, next.access])
       expect(await verify(app, access)).toEqual({ valid: true, reason: null });
     expect((await tokensOf(ana)).map(({ state }) => state)).toEqual(['rotated', 'active']);
+  });
+
+  it.each([
+    ['the tokens alone', '{ accessToken refreshToken expiresAt refreshExpiresAt }', ''],
+    ['the account', '{ accessToken refreshToken user { id } }', ''],
+    [
+      'the session in a fragment',
+      '{ ...A }',
+      'fragment A on AuthPayload { ... { refreshToken session { id } } }',
+    ],
+    [
+      'the account perhaps',
+      '{ refreshToken user @include(if: true) { id email } session @skip(if: true) { id } }',
+      '',
+    ],
+  ])('answers what is asked for, and nobody can tell how it was read: %s', async (_what, asked, fragment) => {
+    const ana = await join(app);
+    const ask = async (token: string) => {
+      const text = `mutation ($t: String!) { refresh(refreshToken: $t) ${asked} } ${fragment}`;
+      const { data, errors } = await app.graphql(text, { t: token });
+      expect(errors).toEqual([]);
+      return data['refresh'] as Record<string, { id: string }> & {
+        accessToken?: string;
+        refreshToken: string;
+      };
+    };
+    const once = await ask(ana.refresh);
+    const again = await ask(once.refreshToken);
+    expect(Object.keys(again)).toEqual(Object.keys(once));
+    expect(once.user?.id ?? ana.id).toBe(ana.id);
+    expect(once.session?.id ?? ana.sessionId).toBe(ana.sessionId);
+    if (again.accessToken !== undefined)
+      expect(claimsOf(again.accessToken)).toMatchObject({
+        ...pick(claimsOf(ana.access), [
+          'sub',
+          'sid',
+          'amr',
+          'aal',
+          'roles',
+          'permissions',
+          'ver',
+          'preferred_username',
+          'email',
+        ]),
+      });
+    // A replay, which is read in another way.
+    expect(await ask(once.refreshToken)).toMatchObject({ refreshToken: again.refreshToken });
   });
 
   it('carries on how the account proved itself, under a new token id', async () => {
@@ -118,7 +167,10 @@ describe('what a refresh asks of the database', () => {
     const another = await app.replica();
     const { refresh: next } = await refresh(app, (await join(app)).refresh);
     const two = about(await statementsOf(() => refresh(another, next)));
-    expect(two).toEqual([expect.stringContaining('select'), expect.stringContaining('rotate_refresh_tokens')]);
+    expect(two).toEqual([
+      expect.stringContaining('select'),
+      expect.stringContaining('rotate_refresh_tokens'),
+    ]);
   });
 
   it('is the same behind a pooler, of which no connection is expected to know a statement', async () => {
@@ -398,6 +450,40 @@ describe('tidying up', () => {
     await tidy();
     expect(await hasBox()).toBe(false);
     expect((await refresh(app, ana.refresh)).code).toBe('REFRESH_TOKEN_REUSED');
+  });
+
+  it('finds those that came since the last time by their successors', async () => {
+    const { env } = await testEnvironment({ DATABASE_URL: app.databaseUrl });
+    const db = connectPostgres(app.databaseUrl, 2);
+    const tidyAt = (minutes: number) =>
+      purgeSessions({
+        db,
+        config: loadConfig(env),
+        clock: { ...systemClock, now: () => systemClock.now() + minutes * 60_000 },
+      });
+    const ana = await join(app);
+    await tidyAt(0);
+    const second = await refresh(app, ana.refresh);
+    await refresh(app, second.refresh);
+    await look(
+      "update refresh_tokens set rotated_at = rotated_at - interval '61 seconds' where session_id = $1 and state = 'rotated'",
+      [ana.sessionId],
+    );
+    const boxes = async () => (await tokensOf(ana)).map((token) => token['successor_box'] !== null);
+    await tidyAt(0);
+    expect(await boxes()).toEqual([true, true, false]);
+    await tidyAt(2);
+    expect(await boxes()).toEqual([false, false, false]);
+    await db.destroy();
+  });
+
+  it('forgets the tokens of a session with it', async () => {
+    const [ana, ben] = [await join(app), await join(app)];
+    for (const one of [ana, ben]) await refresh(app, one.refresh);
+    await look('delete from sessions where id = $1', [ana.sessionId]);
+    expect([await tokensOf(ana), (await tokensOf(ben)).length]).toEqual([[], 2]);
+    await look('delete from users where id = $1', [ben.id]);
+    expect(await tokensOf(ben)).toEqual([]);
   });
 
   it('forgets sessions a month after their end', async () => {
