@@ -18,7 +18,8 @@ export async function up(knex: Knex): Promise<void> {
       returns table (nth integer, username text, email text, version integer, roles json,
         amr text[], aal smallint, ends_at timestamptz, idle_ends_at timestamptz, account json, session json)
       language plpgsql set plan_cache_mode = force_generic_plan
-      set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_material = off as $$
+      set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+      set enable_material = off as $$
     declare
       active constant text := 'active';
       not_yet constant timestamptz := null;
