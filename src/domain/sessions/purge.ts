@@ -62,7 +62,7 @@ function idAt(ms: number): string {
 /** By their ids, however few tokens PostgreSQL believes there are. @returns the last id gone through; null at the end */
 async function eraseSome(db: Knex, bite: Record<string, string | number>): Promise<string | null> {
   return transaction(db, async ({ trx }) => {
-    await trx.raw('set local enable_seqscan = off');
+    await trx.raw('set local enable_seqscan = off; set local enable_bitmapscan = off');
     const { rows } = await trx.raw<{ rows: { last: string | null }[] }>(ERASE, bite);
     return rows[0]?.last ?? null;
   });
