@@ -7,6 +7,7 @@
 const LADDER = [
   [
     'clock',
+    'chance',
     'ids',
     'client',
     'input',

@@ -6,6 +6,12 @@ const UNDER_WAY = 2;
 /** Nobody waits longer for others to return, in milliseconds: that a statement hangs is no reason for others not to go. */
 const PATIENCE_MS = 500;
 
+/** Calls that wait for a place. */
+interface Waiting {
+  readonly go: () => void;
+  late: NodeJS.Timeout | undefined;
+}
+
 /**
  * Lets calls of one moment go together. A call that comes while few are under way goes at once, with those of the same turn of the
  * event loop; one that comes while many are waits for the next to return, and goes with all that have come by then.
@@ -17,23 +23,30 @@ export function gather<Call, Answer>(
   ask: (calls: readonly Call[]) => Promise<(Answer | Error)[]>,
   patienceMs = PATIENCE_MS,
 ): (call: Call) => Promise<Answer> {
-  const waiting = new Map<() => void, NodeJS.Timeout>();
+  // No Map: one that is changed all the time keeps what it has forgotten until the next full collection (decision 37).
+  const waiting: Waiting[] = [];
   let places = UNDER_WAY;
-  const start = (go: () => void) => {
-    clearTimeout(waiting.get(go));
-    waiting.delete(go);
+  const start = (next: Waiting) => {
+    clearTimeout(next.late);
+    waiting.splice(waiting.indexOf(next), 1);
     places--;
-    go();
+    next.go();
+  };
+  const wait = (dispatch: () => void) => {
+    // Whoever makes room for it has a trace of its own, and what is asked here belongs into that of the first of these calls.
+    const place = new AsyncResource('gather');
+    const next: Waiting = { go: () => place.runInAsyncScope(dispatch), late: undefined };
+    next.late = setTimeout(start, patienceMs, next);
+    waiting.push(next);
   };
   const enter = (dispatch: () => void) => {
-    // Whoever makes room for it has a trace of its own, and what is asked here belongs into that of the first of these calls.
-    const go = AsyncResource.bind(dispatch);
-    if (places > 0) start(() => setImmediate(go));
-    else waiting.set(go, setTimeout(start, patienceMs, go));
+    if (places <= 0) return wait(dispatch);
+    places--;
+    setImmediate(dispatch);
   };
   const leave = () => {
     places++;
-    const [next] = waiting.keys();
+    const [next] = waiting;
     if (next && places > 0) start(next);
   };
   const loader = new DataLoader<Call, Answer>((calls) => ask(calls).finally(leave), {

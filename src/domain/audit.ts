@@ -150,8 +150,10 @@ function rowOf(db: Knex, id: string, client: Client | undefined, entry: AuditEnt
     userAgent: client?.userAgent ?? null,
     requestId: client?.requestId ?? null,
     details: asStored(entry.details),
+    mac: '',
   };
-  return { ...event, mac: signEvent(keys, event) };
+  event.mac = signEvent(keys, event);
+  return event;
 }
 
 /** As it will be read again: without what is undefined, moments as text. */

@@ -2,9 +2,11 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createSecretKey,
   hkdfSync,
   randomBytes,
   timingSafeEqual,
+  type KeyObject,
 } from 'node:crypto';
 import { fingerprint } from '../config.js';
 
@@ -14,7 +16,9 @@ const names = new WeakMap<Buffer, string>();
 
 /** What a key is called in what it made, worked out once. */
 function nameOf(key: Buffer): string {
-  const name = names.get(key) ?? fingerprint(key);
+  const known = names.get(key);
+  if (known !== undefined) return known;
+  const name = fingerprint(key);
   names.set(key, name);
   return name;
 }
@@ -49,46 +53,49 @@ export function unseal(keys: SealingKeys, purpose: string, box: string): Buffer 
   return Buffer.concat([decipher.update(Buffer.from(sealed, 'base64url')), decipher.final()]);
 }
 
-const derived = new WeakMap<Buffer, Map<string, Buffer>>();
+const derived = new WeakMap<Buffer, Map<string, KeyObject>>();
 
 /** A key of its own for a purpose (HKDF, RFC 5869), worked out once. */
-function keyFor(key: Buffer, purpose: string): Buffer {
-  const known = derived.get(key) ?? new Map<string, Buffer>();
-  derived.set(key, known);
-  const found = known.get(purpose) ?? Buffer.from(hkdfSync('sha256', key, '', `authgraph ${purpose}`, 32));
-  known.set(purpose, found);
-  return found;
+function keyFor(key: Buffer, purpose: string): KeyObject {
+  const known = derived.get(key)?.get(purpose);
+  if (known) return known;
+  const bytes = Buffer.from(hkdfSync('sha256', key, '', `authgraph ${purpose}`, 32));
+  const made = createSecretKey(bytes);
+  derived.set(key, new Map(derived.get(key)).set(purpose, made));
+  return made;
 }
 
-const macOf = (key: Buffer, purpose: string, text: string): Buffer =>
-  createHmac('sha256', keyFor(key, purpose)).update(text).digest();
+const macOf = (key: Buffer, purpose: string, text: string) =>
+  createHmac('sha256', keyFor(key, purpose)).update(text);
+
+const markOf = (key: Buffer): string => `${VERSION}.${nameOf(key)}.`;
+
+const codeOf = (key: Buffer, purpose: string, text: string): string =>
+  markOf(key) + macOf(key, purpose, text).digest('base64url');
 
 /** A code (HMAC-SHA-256 under the first key) by which this text, for this purpose, is known again as ours. */
 export function authenticate(keys: SealingKeys, purpose: string, text: string): string {
   const key = keys[0];
   if (!key) throw new Error('There is no encryption key.');
-  return [VERSION, nameOf(key), macOf(key, purpose, text).toString('base64url')].join('.');
+  return codeOf(key, purpose, text);
 }
 
 /** 32 bytes that stand for this text and purpose, and tell nothing of it to whoever has not the first key. */
 export function derive(keys: SealingKeys, purpose: string, text: string): Buffer {
   const key = keys[0];
   if (!key) throw new Error('There is no encryption key.');
-  return macOf(key, purpose, text);
+  return macOf(key, purpose, text).digest();
 }
 
 /** Whether {@link authenticate} made this code for this text and purpose, under any of the keys. */
 export function isAuthentic(keys: SealingKeys, purpose: string, text: string, code: string): boolean {
-  const [version, name, mac = ''] = code.split('.');
-  const key = keys.find((candidate) => nameOf(candidate) === name);
-  if (version !== VERSION || !key) return false;
-  const given = Buffer.from(mac, 'base64url');
-  const wanted = macOf(key, purpose, text);
+  const key = keys.find((candidate) => code.startsWith(markOf(candidate)));
+  if (!key) return false;
+  const given = Buffer.from(code);
+  const wanted = Buffer.from(codeOf(key, purpose, text));
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
 /** Whether the key under which {@link authenticate} made this code is among these. */
-export function hasKeyOf(keys: SealingKeys, code: string): boolean {
-  const [version, name] = code.split('.');
-  return version === VERSION && keys.some((candidate) => nameOf(candidate) === name);
-}
+export const hasKeyOf = (keys: SealingKeys, code: string): boolean =>
+  keys.some((candidate) => code.startsWith(markOf(candidate)));

@@ -76,17 +76,17 @@ function payerOf(limit: LimitName, { actor, service, client }: Context): string 
   return by === 'account' ? null : (client.network ?? service?.id ?? null);
 }
 
-const isAtOnce = (limit: LimitName | undefined) => limit === undefined || limits[limit].counted === 'process';
-
 /**
- * Shield's wrapper makes a promise of every field, which costs more than the field. Whom a rule lets through at once needs
- * none of it; shield hears of the rest, and refuses.
+ * Shield's wrapper makes a promise of every field, which costs more than the field. Whom a rule lets through at once, and whose
+ * point is nobody's or this process's own to give, needs none of it; shield hears of the rest, and asks and refuses.
  */
 function letThrough(judge: Judge, { limit }: Row, resolve: Resolve, wrapper: Wrapper): Resolve {
+  const isOwn = limit === undefined || limits[limit].counted === 'process';
   return (parent, args, context, info) => {
+    const payer = limit ? payerOf(limit, context) : null;
     const isAllowed = judge(context.actor, parent as { id?: string }, args, context, info) === true;
-    if (!isAllowed) return wrapper(resolve, parent, args, context, info);
-    if (limit) chargeAtOnce(context.app.limiters, limit, payerOf(limit, context));
+    if (!isAllowed || !(isOwn || payer === null)) return wrapper(resolve, parent, args, context, info);
+    if (limit) chargeAtOnce(context.app.limiters, limit, payer);
     return resolve(parent, args, context, info);
   };
 }
@@ -101,10 +101,7 @@ function wrap(schema: GraphQLSchema, typeName: string, wrappers: Record<string, 
     const resolve = (field.resolve ?? defaultFieldResolver) as Resolve;
     const guarded: Resolve = (parent, args, context, info) => wrapper(resolve, parent, args, context, info);
     const path = `${typeName}.${name}`;
-    const asked =
-      row && !row.aal2 && isAtOnce(row.limit)
-        ? letThrough(judgeOf(path, row), row, resolve, wrapper)
-        : guarded;
+    const asked = row && !row.aal2 ? letThrough(judgeOf(path, row), row, resolve, wrapper) : guarded;
     field.resolve = witnessed(path, asked);
   }
 }

@@ -1,10 +1,14 @@
-import { createCipheriv, createDecipheriv, createHmac, hash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { bytesByChance } from '../chance.js';
 
 const PREFIX = 'agr_';
 const ID_BYTES = 16;
 const SECRET_BYTES = 32;
-const FORM = new RegExp(`^${PREFIX}[A-Za-z0-9_-]{70}$`);
+const BODY_BYTES = ID_BYTES + SECRET_BYTES;
+const CHECKSUM_BYTES = 4;
+/** The last character has four bits to spare, which are 0: each token is written in one way. */
+const FORM = new RegExp(`^${PREFIX}[A-Za-z0-9_-]{69}[AQgw]$`);
 
 /** A refresh token taken apart: the id of its row and the secret that proves it. */
 export interface RefreshToken {
@@ -14,34 +18,26 @@ export interface RefreshToken {
 
 /** Writes a token: prefix, row id, secret and a checksum, so that a typo costs no query and scanners know it. */
 export function writeRefreshToken({ id, secret }: RefreshToken): string {
-  const body = Buffer.concat([Buffer.from(id.replaceAll('-', ''), 'hex'), secret]);
-  return PREFIX + Buffer.concat([body, checksum(body)]).toString('base64url');
+  const bytes = Buffer.allocUnsafe(BODY_BYTES + CHECKSUM_BYTES);
+  bytes.write(id.replaceAll('-', ''), 'hex');
+  secret.copy(bytes, ID_BYTES);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, BODY_BYTES)), BODY_BYTES);
+  return PREFIX + bytes.toString('base64url');
 }
 
 /** Reads a token; undefined for anything that this service cannot have written. */
 export function readRefreshToken(text: string): RefreshToken | undefined {
   if (!FORM.test(text)) return undefined;
   const bytes = Buffer.from(text.slice(PREFIX.length), 'base64url');
-  const body = bytes.subarray(0, ID_BYTES + SECRET_BYTES);
-  if (
-    !checksum(body).equals(bytes.subarray(ID_BYTES + SECRET_BYTES)) ||
-    PREFIX + bytes.toString('base64url') !== text
-  )
-    return undefined;
-  const hex = body.subarray(0, ID_BYTES).toString('hex');
-  return {
-    id: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
-    secret: body.subarray(ID_BYTES),
-  };
+  const body = bytes.subarray(0, BODY_BYTES);
+  if (crc32(body) !== bytes.readUInt32BE(BODY_BYTES)) return undefined;
+  return { id: idOf(body.toString('hex', 0, ID_BYTES)), secret: body.subarray(ID_BYTES) };
 }
 
-function checksum(body: Buffer): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(crc32(body));
-  return bytes;
-}
+const idOf = (hex: string) =>
+  `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 
-export const newSecret = (): Buffer => randomBytes(SECRET_BYTES);
+export const newSecret = (): Buffer => bytesByChance(SECRET_BYTES);
 
 /** What the database keeps of a secret. */
 export const hashSecret = (secret: Buffer): Buffer => hash('sha256', secret, 'buffer');
@@ -55,7 +51,7 @@ const TIME_BYTES = 6;
  */
 export function sealSuccessor(parent: RefreshToken, successor: string, at: number): Buffer {
   // Half a time, half by chance: a key seals no more than a few boxes.
-  const iv = randomBytes(IV_BYTES);
+  const iv = bytesByChance(IV_BYTES);
   iv.writeUIntBE(Math.floor(at), 0, TIME_BYTES);
   const cipher = createCipheriv('aes-256-gcm', boxKey(parent), iv);
   return Buffer.concat([iv, cipher.update(successor, 'utf8'), cipher.final(), cipher.getAuthTag()]);

@@ -60,16 +60,27 @@ async function rotateBy<S extends TokenSession, U extends TokenHolder>(
 const nameOf = (outcome: Opened<TokenSession, TokenHolder> | Refusal) =>
   'refused' in outcome ? outcome.refused : outcome.isReplay ? 'REPLAYED' : 'ROTATED';
 
-const underWay = new WeakMap<Knex, Map<string, Promise<unknown>>>();
+/** Lets go of what came of it once that is known: a Map that changes all the time keeps what it has forgotten (decision 37). */
+interface Call {
+  outcome?: Promise<unknown>;
+}
+
+const underWay = new WeakMap<Knex, Map<string, Call>>();
 
 /**
  * Calls of one kind with one and the same token share one look into the database: a client's burst holds one connection, not all of
  * the pool. That nothing forks does not depend on it: the row lock sees to that, for any number of processes.
  */
 function together<T>(db: Knex, call: string, work: () => Promise<T>): Promise<T> {
-  const calls = underWay.get(db) ?? new Map<string, Promise<unknown>>();
+  const calls = underWay.get(db) ?? new Map<string, Call>();
   underWay.set(db, calls);
-  const shared = (calls.get(call) ?? work().finally(() => calls.delete(call))) as Promise<T>;
-  calls.set(call, shared);
-  return shared;
+  const known = calls.get(call)?.outcome as Promise<T> | undefined;
+  if (known) return known;
+  const made: Call = {};
+  calls.set(call, made);
+  made.outcome = work().finally(() => {
+    calls.delete(call);
+    delete made.outcome;
+  });
+  return made.outcome as Promise<T>;
 }

@@ -162,6 +162,8 @@ function wishFor(
     details: { session: sessionId },
   });
   return {
+    /** Its place among those that go together. */
+    nth: 0,
     token: presented.id,
     session: sessionId,
     successor: successor.id,
@@ -203,7 +205,8 @@ async function spendAll(
   idleSeconds: number,
   wishes: readonly Wish[],
 ): Promise<(Spent | undefined)[]> {
-  const wanted = JSON.stringify(wishes.map((wish, nth) => ({ nth, ...wish })));
+  wishes.forEach((wish, nth) => (wish.nth = nth));
+  const wanted = JSON.stringify(wishes);
   const rows = await atOnce<Spent>(db, SPEND, [idleSeconds, wanted]);
   const answers = wishes.map((): Spent | undefined => undefined);
   for (const row of rows) answers[row.nth] = row;
