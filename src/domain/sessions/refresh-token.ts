@@ -42,6 +42,9 @@ export const newSecret = (): Buffer => bytesByChance(SECRET_BYTES);
 /** What the database keeps of a secret. */
 export const hashSecret = (secret: Buffer): Buffer => hash('sha256', secret, 'buffer');
 
+/** {@link hashSecret} in hexadecimal digits. */
+export const digestOf = (secret: Buffer): string => hash('sha256', secret, 'hex');
+
 const IV_BYTES = 12;
 const TIME_BYTES = 6;
 

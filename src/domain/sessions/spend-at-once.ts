@@ -19,11 +19,12 @@ import {
   type TokenHolder,
   type TokenSession,
 } from './open.js';
-import { hashSecret, sealSuccessor, type RefreshToken } from './refresh-token.js';
+import { digestOf, sealSuccessor, type RefreshToken } from './refresh-token.js';
 
 /** Where a refresh token belongs: of what stands in the database of it, that which never changes. */
 interface Origin {
-  secretHash: Buffer;
+  /** In hexadecimal digits: a string is less to hold on to than a buffer. */
+  secretHash: string;
   sessionId: string;
   userId: string;
 }
@@ -108,9 +109,9 @@ async function exchange(
 ): Promise<Exchanged | undefined> {
   const till = tillOf(deps);
   const origin = till.origins.get(presented.id) ?? (await till.originOf(presented.id));
-  if (!origin || !timingSafeEqual(origin.secretHash, hashSecret(presented.secret))) return undefined;
+  if (!origin || !isSame(origin.secretHash, digestOf(presented.secret))) return undefined;
   const successor = makeRefreshToken();
-  const secretHash = hashSecret(successor.secret);
+  const secretHash = digestOf(successor.secret);
   const spent = await till.spend(
     wishFor(deps, presented, origin, { ...successor, secretHash }, client, rows),
   );
@@ -119,6 +120,8 @@ async function exchange(
   till.origins.set(successor.id, { ...origin, secretHash });
   return { origin, spent, successor };
 }
+
+const isSame = (a: string, b: string): boolean => timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 const tills = new WeakMap<Knex, Till>();
 
@@ -137,7 +140,7 @@ function tillOf({ db, config }: SessionDeps): Till {
 /** Without a name: a plan that is kept from a young deployment reads all active tokens there are. */
 const ORIGINS: Statement = {
   text: `
-    select t.id, t.secret_hash as "secretHash", t.session_id as "sessionId", s.user_id as "userId"
+    select t.id, encode(t.secret_hash, 'hex') as "secretHash", t.session_id as "sessionId", s.user_id as "userId"
     from refresh_tokens t join sessions s on s.id = t.session_id where t.id = any($1) and t.state = 'active'`,
 };
 
@@ -150,7 +153,7 @@ function wishFor(
   { db, clock }: SessionDeps,
   presented: RefreshToken,
   { sessionId, userId }: Origin,
-  successor: NewRefreshToken & { secretHash: Buffer },
+  successor: NewRefreshToken & { secretHash: string },
   client: Client,
   rows: boolean,
 ) {
@@ -167,14 +170,18 @@ function wishFor(
     token: presented.id,
     session: sessionId,
     successor: successor.id,
-    hash: inHex(successor.secretHash),
-    box: inHex(sealSuccessor(presented, successor.text, clock.now())),
+    hash: `\\x${successor.secretHash}`,
+    box: `\\x${sealSuccessor(presented, successor.text, clock.now()).toString('hex')}`,
     rows,
-    ...{ id, type, actor, ipAddress, userAgent, requestId, mac },
+    id,
+    type,
+    actor,
+    ipAddress,
+    userAgent,
+    requestId,
+    mac,
   };
 }
-
-const inHex = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`;
 
 const SPEND: Statement = {
   name: 'rotate_refresh_tokens',
