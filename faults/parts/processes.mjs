@@ -74,14 +74,26 @@ export function signal(pid, name) {
 
 const given = new Set();
 
-/** One that nobody listens on and that was not answered before. @param most the highest that will do */
-export async function freePort(most = 65_535) {
+/** One that nobody listens on and that was not answered before. @param above how far above it another one is free as well */
+export async function freePort(above = 0) {
+  const port = await listenOnce(0);
+  if (given.has(port) || !(await isFree(port + above))) return freePort(above);
+  given.add(port);
+  return port;
+}
+
+const isFree = (port) =>
+  port <= 65_535 &&
+  listenOnce(port).then(
+    () => true,
+    () => false,
+  );
+
+async function listenOnce(wanted) {
   const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise((resolve, reject) => server.once('error', reject).listen(wanted, '127.0.0.1', resolve));
   const { port } = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (port > most || given.has(port)) return freePort(most);
-  given.add(port);
   return port;
 }
 
