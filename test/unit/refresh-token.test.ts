@@ -1,6 +1,12 @@
 import { createCipheriv, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import { expect, it } from '@jest/globals';
-import { openSuccessor, sealSuccessor } from '../../src/domain/sessions/refresh-token.js';
+import { bytesByChance, numberByChance } from '../../src/domain/chance.js';
+import {
+  openSuccessor,
+  readRefreshToken,
+  sealSuccessor,
+  writeRefreshToken,
+} from '../../src/domain/sessions/refresh-token.js';
 
 const successor = `agr_${'x'.repeat(70)}`;
 const token = () => ({ id: randomUUID(), secret: randomBytes(32) });
@@ -20,4 +26,23 @@ it('opens for nobody who has not the secret of its parent', () => {
   expect(openSuccessor(parent, box)).toBe(successor);
   for (const other of [token(), { ...token(), id: parent.id }, { ...parent, id: randomUUID() }])
     expect(() => openSuccessor(other, box)).toThrow('unable to authenticate data');
+});
+
+it('a token is written in one way: with any other last character it is none', () => {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=';
+  for (const one of Array.from({ length: 50 }, token)) {
+    const text = writeRefreshToken(one);
+    const read = Array.from(digits, (digit) => readRefreshToken(text.slice(0, -1) + digit));
+    expect(read.filter((found) => found !== undefined)).toEqual([one]);
+  }
+});
+
+it('bytes by chance are as many as were asked for, and never given to two', () => {
+  const drawn = Array.from({ length: 2000 }, (_, nth) => [bytesByChance(12 + (nth % 30)), numberByChance()]);
+  const texts = drawn.map(([bytes]) => (bytes as Buffer).toString('hex'));
+  expect(texts.map((text) => text.length / 2)).toEqual(drawn.map((_, nth) => 12 + (nth % 30)));
+  expect(new Set(texts.map((text) => text.slice(0, 24))).size).toBe(texts.length);
+  expect(bytesByChance(4096)).toHaveLength(4096);
+  for (const size of [4097, -32, 1.5, Number.NaN]) expect(() => bytesByChance(size)).toThrow(RangeError);
+  expect(bytesByChance(32)).not.toEqual(Buffer.alloc(32));
 });
