@@ -12,17 +12,6 @@ import { fingerprint } from '../config.js';
 
 const VERSION = 'v1';
 
-const names = new WeakMap<Buffer, string>();
-
-/** What a key is called in what it made, worked out once. */
-function nameOf(key: Buffer): string {
-  const known = names.get(key);
-  if (known !== undefined) return known;
-  const name = fingerprint(key);
-  names.set(key, name);
-  return name;
-}
-
 /** Keys that encrypt what the database holds but must not be able to read; the first one seals, all of them open. */
 export type SealingKeys = readonly Buffer[];
 
@@ -35,7 +24,7 @@ export function seal(keys: SealingKeys, purpose: string, plain: Buffer): string 
   const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
   return [
     VERSION,
-    nameOf(key),
+    fingerprint(key),
     ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url')),
   ].join('.');
 }
@@ -43,7 +32,7 @@ export function seal(keys: SealingKeys, purpose: string, plain: Buffer): string 
 /** Opens a box made by {@link seal} for the same purpose. @throws when no key fits or the box was altered */
 export function unseal(keys: SealingKeys, purpose: string, box: string): Buffer {
   const [version, name, iv, sealed, tag] = box.split('.');
-  const key = keys.find((candidate) => nameOf(candidate) === name);
+  const key = keys.find((candidate) => fingerprint(candidate) === name);
   if (version !== VERSION || !key || !iv || sealed === undefined || !tag)
     throw new Error(`No encryption key opens this box (sealed under key ${name ?? '?'}).`);
   const decipher = createDecipheriv('aes-256-gcm', key.subarray(0, 32), Buffer.from(iv, 'base64url'), {
@@ -68,7 +57,7 @@ function keyFor(key: Buffer, purpose: string): KeyObject {
 const macOf = (key: Buffer, purpose: string, text: string) =>
   createHmac('sha256', keyFor(key, purpose)).update(text);
 
-const markOf = (key: Buffer): string => `${VERSION}.${nameOf(key)}.`;
+const markOf = (key: Buffer): string => `${VERSION}.${fingerprint(key)}.`;
 
 const codeOf = (key: Buffer, purpose: string, text: string): string =>
   markOf(key) + macOf(key, purpose, text).digest('base64url');
