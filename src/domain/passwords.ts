@@ -46,8 +46,9 @@ export function passwordWeakness(
   password: string,
   own: readonly (string | null | undefined)[],
 ): string | undefined {
-  const folded = password.normalize('NFKC').toLowerCase();
-  if ([...password.normalize('NFKC')].length < passwords.minLength)
+  const normal = password.normalize('NFKC');
+  const folded = normal.toLowerCase();
+  if ([...normal].length < passwords.minLength)
     return `Must have at least ${passwords.minLength} characters.`;
   if (own.some((name) => name?.normalize('NFKC').toLowerCase() === folded))
     return 'Must not be your own name or address.';

@@ -46,10 +46,10 @@ async function doSideBySide(works: readonly HashWork[], cost: number): Promise<H
   return results;
 }
 
-/** What is foreign has lanes as well: it takes longer by what it takes itself, and not by a place in the queue. */
+/** What is foreign fills lanes with a decoy: it takes no less than one of ours, and goes beside others as one of ours does. */
 function lanesOf(work: HashWork, cost: number): Lane[] {
   if (work.kind === 'make') return [{ input: work.input, setting: bcrypt.genSaltSync(cost) }];
-  const setting = isForeign(work) ? hashOf(cost) : asNodeNames(work.hash);
+  const setting = isForeign(work) ? decoyOf(cost) : asNodeNames(work.hash);
   return work.inputs.map((input) => ({ input, setting }));
 }
 
@@ -127,15 +127,15 @@ async function sample(spellings: number): Promise<number> {
   const tries: number[] = [];
   while (tries.length < 4) {
     const startedAt = cpuMs();
-    await doWork([{ kind: 'check', inputs, hash: hashOf(SAMPLE_COST), cost: SAMPLE_COST }]);
+    await doWork([{ kind: 'check', inputs, hash: decoyOf(SAMPLE_COST), cost: SAMPLE_COST }]);
     tries.push(cpuMs() - startedAt);
   }
   return Math.min(...tries);
 }
 
-/** A hash of nothing. */
-const hashOf = (cost: number) => `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`;
-const STEP = hashOf(LEAST_COST);
+/** A hash of this cost that no password is known to have. */
+const decoyOf = (cost: number) => `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`;
+const STEP = decoyOf(LEAST_COST);
 
 /** A wrong password behind a cheap hash must not tell, by a quick answer, that there is such an account. */
 function fillUp(untilMs: number): void {

@@ -6,7 +6,7 @@ import { bcryptCost } from './work.js';
  * import takes and a hashing process checks; nothing costs more than {@link MAX_MEMORY} and a few seconds.
  */
 interface Foreign {
-  /** What may be spent on one, or why it is refused. */
+  /** Why it is refused: it asks for more than may be spent on one, or is not what the form takes. */
   fault(numbers: Numbers, parts: readonly Buffer[]): string | undefined;
   /** How many binary parts follow the parameters; the last is the hash. */
   parts: number;

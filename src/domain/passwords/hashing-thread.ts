@@ -14,7 +14,7 @@ try {
 
 const loading = import('./do-work.js');
 const answer = (given: HashAnswer) => parentPort?.postMessage(given);
-let other: Promise<Hasher> | undefined;
+let hashingProcess: Promise<Hasher> | undefined;
 
 /** Loaded where it is needed: it takes memory of each thread. */
 async function openProcess(): Promise<Hasher> {
@@ -23,8 +23,8 @@ async function openProcess(): Promise<Hasher> {
 }
 
 /** Kept, as a check that waits for it to start would take longer than others. Where it dies, this thread does: another one tries again. */
-async function leave(works: readonly HashWork[]): Promise<void> {
-  const hasher = await (other ??= openProcess());
+async function leaveToProcess(works: readonly HashWork[]): Promise<void> {
+  const hasher = await (hashingProcess ??= openProcess());
   hasher.ask(works);
 }
 
@@ -32,7 +32,7 @@ parentPort?.on('message', (works: readonly HashWork[]) => {
   loading
     .then(async ({ doWork, isForThread }) => {
       if (isForThread(works)) answer({ results: await doWork(works) });
-      else await leave(works);
+      else await leaveToProcess(works);
     })
     .catch(() => answer({}));
 });

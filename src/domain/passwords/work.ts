@@ -24,7 +24,7 @@ export function bcryptCost(hash: string): number | undefined {
   return cost === undefined ? undefined : Number(cost);
 }
 
-/** Whether it is a bcrypt hash of the usual cost, or of the next. */
+/** Whether it makes a hash, or checks a bcrypt hash of the usual cost or of the next. */
 export const isPlain = (work: HashWork): boolean =>
   work.kind === 'make' || [work.cost, work.cost + 1].includes(bcryptCost(work.hash) ?? 0);
 
@@ -37,8 +37,8 @@ export const lanesIn = (works: readonly HashWork[]): number =>
   works.reduce((sum, work) => sum + (work.kind === 'make' ? 1 : work.inputs.length), 0);
 
 /**
- * The cost whose time it takes beside others of the same; undefined for what goes alone. What is cheaper takes as long as one of ours there,
- * too: whoever sends several at once would see that it does not go with them.
+ * The cost at which it goes beside others of the same; undefined for what goes alone. What is cheaper goes at the cost of ours, or
+ * whoever sends several at once would see that it goes by itself.
  */
 function laneCost(work: HashWork): number | undefined {
   if (work.kind === 'make') return work.cost;
@@ -46,7 +46,7 @@ function laneCost(work: HashWork): number | undefined {
   return own > work.cost + 1 ? undefined : Math.max(own, work.cost);
 }
 
-/** The cost of several hashes that can be made side by side; undefined where they cannot. */
+/** The cost at which several hashes are made side by side; undefined where they cannot be, and for one of another kind that nobody goes with. */
 export function sharedCost(works: readonly HashWork[]): number | undefined {
   const [cost, ...others] = new Set(works.map(laneCost));
   const lanes = lanesIn(works);

@@ -49,9 +49,11 @@ const FILLED = BOXES + 4 * BOX_BYTES;
 /** The password and the salt, each over and over, as long as the subkeys. */
 export const KEY = FILLED;
 export const SALT = KEY + WORD * SUBKEYS;
+/** What is encrypted in the end: it becomes the hash. */
 export const TEXT = SALT + WORD * SUBKEYS;
 const LANE_BYTES = 8192;
 
+/** Of the password, and of the salt. */
 export const STREAM_WORDS = SUBKEYS;
 /** "OrpheanBeholderScryDoubt", and what becomes of it. */
 export const TEXT_WORDS = 6;

@@ -80,6 +80,7 @@ function streamOf(bytes: Buffer): Uint32Array {
 function textOf(setting: string, words: Uint32Array): string {
   const bytes = Buffer.alloc(4 * TEXT_WORDS);
   words.forEach((word, at) => bytes.writeUInt32BE(word, 4 * at));
+  // As the library writes it: the last digit has bits that belong to no byte, whatever they were.
   const salt = toRadix64(fromRadix64(saltOf(setting)));
   return setting.slice(0, SALT_AT) + salt + toRadix64(bytes.subarray(0, HASH_BYTES));
 }

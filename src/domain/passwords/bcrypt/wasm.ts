@@ -9,6 +9,7 @@ const unsigned = (value: number): Code =>
 const signed = (value: number): Code =>
   value >= -64 && value < 64 ? bytes(value & 0x7f) : bytes((value & 0x7f) | 0x80) + signed(value >> 7);
 
+/** The instructions. What one works on is given as the code that leaves it on the stack. */
 export const constant = (value: number): Code => bytes(0x41) + signed(value);
 export const get = (local: number): Code => bytes(0x20) + unsigned(local);
 export const set = (local: number, value: Code): Code => value + bytes(0x21) + unsigned(local);
