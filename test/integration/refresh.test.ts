@@ -244,6 +244,9 @@ describe('refreshes of one moment', () => {
     const { answers, refused } = await refreshAll(app);
     await look('drop trigger refuse_one on audit_events; drop function refuse_one');
     expect([refused, answers[7]?.code]).toEqual([['INTERNAL_SERVER_ERROR'], 'INTERNAL_SERVER_ERROR']);
+    answers.forEach(({ access }, at) => {
+      if (at !== 7) expect(claimsOf(access)['sid']).toBe(people[at]?.sessionId);
+    });
     expect((await refreshAll(app)).refused).toEqual([]);
   });
 });
