@@ -3,17 +3,12 @@ import type { Knex } from 'knex';
 /**
  * Refreshes of one moment, for less: `rotate_refresh_tokens` brings of account and session what their tokens say, and the rows only where they are
  * asked for. `spend_refresh_tokens` stays for the version before. Whoever changes it gives it another name.
- *
- * A token's session is there when it is written, as whoever writes it holds the session's row; so nobody looks again for each token,
- * and the tokens of a deleted session go by a trigger. A token knows whose successor it is, so that what its parent keeps sealed is found.
  * @see docs/decisions/0038-what-a-refresh-brings.md
  */
 export async function up(knex: Knex): Promise<void> {
   const schema = await schemaOf(knex);
   // Of the plan all that was said of `spend_refresh_tokens` holds.
   await knex.raw(`
-    alter table refresh_tokens add column parent_id uuid;
-
     create function rotate_refresh_tokens(idle_seconds float8, wanted json)
       returns table (nth integer, username text, email text, version integer, roles json,
         amr text[], aal smallint, ends_at timestamptz, idle_ends_at timestamptz, account json, session json)
@@ -48,8 +43,8 @@ export async function up(knex: Knex): Promise<void> {
           from held h where t.id = h.token and t.state = active
           returning h.*
       ), succeeded as (
-        insert into ${schema}.refresh_tokens (id, session_id, secret_hash, parent_id)
-          select h.successor, h.session, h.hash, h.token from spent h
+        insert into ${schema}.refresh_tokens (id, session_id, secret_hash)
+          select h.successor, h.session, h.hash from spent h
       ), recorded as (
         insert into ${schema}.audit_events
             (id, type, outcome, actor, subject, ip_address, user_agent, request_id, details, mac)
@@ -64,27 +59,11 @@ export async function up(knex: Knex): Promise<void> {
         returning h.nth, h.username, h.email, h.authz_version, h.roles, s.amr, s.aal, s.expires_at::timestamptz,
           s.idle_expires_at::timestamptz, h.account, case when h.rows then row_to_json(s) end;
     end $$;
-
-    alter table refresh_tokens drop constraint refresh_tokens_session_id_fkey;
-    create function take_refresh_tokens_along() returns trigger language plpgsql set enable_seqscan = off as $$
-    begin
-      delete from ${schema}.refresh_tokens where session_id = old.id;
-      return null;
-    end $$;
-    create trigger sessions_take_their_tokens_along after delete on sessions
-      for each row execute function take_refresh_tokens_along();
   `);
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await knex.raw(`
-    drop trigger sessions_take_their_tokens_along on sessions;
-    drop function take_refresh_tokens_along;
-    alter table refresh_tokens add constraint refresh_tokens_session_id_fkey
-      foreign key (session_id) references sessions on delete cascade;
-    drop function rotate_refresh_tokens;
-    alter table refresh_tokens drop column parent_id;
-  `);
+  await knex.raw('drop function rotate_refresh_tokens');
 }
 
 async function schemaOf(knex: Knex): Promise<string> {

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectPostgres } from '../../src/db/postgres.js';
 import { loadConfig } from '../../src/config.js';
-import { systemClock } from '../../src/clock.js';
 import { purgeSessions } from '../../src/domain/sessions.js';
 import { movableClock, startApp, testEnvironment, type TestApp } from '../harness/app.js';
 import { codeOf, faultsOf, refresh, whoAmI, type Refreshed } from '../harness/calls.js';
@@ -436,7 +435,7 @@ describe('tidying up', () => {
   const tidy = async () => {
     const { env } = await testEnvironment({ DATABASE_URL: app.databaseUrl });
     const db = connectPostgres(app.databaseUrl, 2);
-    await purgeSessions({ db, config: loadConfig(env), clock: systemClock });
+    await purgeSessions({ db, config: loadConfig(env) });
     await db.destroy();
   };
 
@@ -453,31 +452,6 @@ describe('tidying up', () => {
     await tidy();
     expect(await hasBox()).toBe(false);
     expect((await refresh(app, ana.refresh)).code).toBe('REFRESH_TOKEN_REUSED');
-  });
-
-  it('finds those that came since the last time by their successors', async () => {
-    const { env } = await testEnvironment({ DATABASE_URL: app.databaseUrl });
-    const db = connectPostgres(app.databaseUrl, 2);
-    const tidyAt = (minutes: number) =>
-      purgeSessions({
-        db,
-        config: loadConfig(env),
-        clock: { ...systemClock, now: () => systemClock.now() + minutes * 60_000 },
-      });
-    const ana = await join(app);
-    await tidyAt(0);
-    const second = await refresh(app, ana.refresh);
-    await refresh(app, second.refresh);
-    await look(
-      "update refresh_tokens set rotated_at = rotated_at - interval '61 seconds' where session_id = $1 and state = 'rotated'",
-      [ana.sessionId],
-    );
-    const boxes = async () => (await tokensOf(ana)).map((token) => token['successor_box'] !== null);
-    await tidyAt(0);
-    expect(await boxes()).toEqual([true, true, false]);
-    await tidyAt(2);
-    expect(await boxes()).toEqual([false, false, false]);
-    await db.destroy();
   });
 
   it('forgets the tokens of a session with it', async () => {

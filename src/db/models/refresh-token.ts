@@ -13,6 +13,4 @@ export class RefreshTokenModel extends Base {
   /** The successor's text, sealed under a key that only the presenter of this token can derive. */
   successorBox: Buffer | null;
   replays: number;
-  /** The token in whose box this one lies; null for one that was shown at once, and for those of earlier versions. */
-  parentId: string | null;
 }

@@ -144,7 +144,7 @@ async function succeed(
       successorId: successor.id,
       successorBox,
     });
-  await storeRefreshToken(unit, session.id, successor, presented.id);
+  await storeRefreshToken(unit, session.id, successor);
   const seen = {
     lastSeenAt: trx.raw('now()') as unknown as Date,
     idleExpiresAt: idleEnd(deps, trx),

@@ -47,15 +47,14 @@ export function makeRefreshToken(): NewRefreshToken {
   return { ...token, text: writeRefreshToken(token) };
 }
 
-/** Adds a session's next active refresh token. @param parentId the token whose box it lies in, if any */
+/** Adds a session's next active refresh token. */
 export async function storeRefreshToken(
   unit: Unit,
   sessionId: string,
   { id, secret }: RefreshToken,
-  parentId: string | null = null,
 ): Promise<void> {
   await RefreshTokenModel.query(unit.trx)
-    .insert({ id, sessionId, secretHash: hashSecret(secret), parentId })
+    .insert({ id, sessionId, secretHash: hashSecret(secret) })
     .returning([]);
 }
 
