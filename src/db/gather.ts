@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import DataLoader from 'dataloader';
 
-/** How many statements of a kind are under way at once: while one waits for the disk, another is worked on. */
-const UNDER_WAY = 2;
+/** How many statements of a kind are under way at once: two would each bring fewer, and cost more for each call. */
+const UNDER_WAY = 1;
 /** Nobody waits longer for others to return, in milliseconds: that a statement hangs is no reason for others not to go. */
 const PATIENCE_MS = 500;
 
@@ -13,8 +13,8 @@ interface Waiting {
 }
 
 /**
- * Lets calls of one moment go together. A call that comes while few are under way goes at once, with those of the same turn of the
- * event loop; one that comes while many are waits for the next to return, and goes with all that have come by then.
+ * Lets calls of one moment go together. A call that comes while nothing is under way goes at once, with those of the same turn of
+ * the event loop; one that comes later waits for that to return, and goes with all that have come by then.
  * @param most how many go together
  * @param ask asks for all of them; its answers are in the order of the calls, an `Error` where only that call has failed
  */

@@ -58,7 +58,7 @@ interface Till {
 /** Of how many tokens that it has handed out a process remembers the origin; some 500 bytes each. */
 const REMEMBERED_TOKENS = 10_000;
 /** How many refreshes go together. */
-const TOGETHER = 32;
+const TOGETHER = 64;
 
 /**
  * Spends a refresh token by one statement that decides the race, where its session is alive and nobody else is at it. Refreshes of one
